@@ -1,0 +1,290 @@
+"""Weights: where they come from, fetched with care and read without trusting the file.
+
+Nothing here builds a model; ``models`` does. Files are read as plain arrays (no pickle, no code
+from a file), so a hostile file can at worst be refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import tempfile
+import threading
+import zipfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+#: The weights that ship with the course; see data/README.md.
+BUNDLED = Path(__file__).resolve().parents[1] / "data" / "vgg16_base_float16.npz"
+CAT_DOG = BUNDLED.with_name("cats_and_dogs_float16.npz")
+
+#: Seconds to wait for a connection, and for the first and every further piece of an answer.
+CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
+
+_KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
+
+
+class RemoteFile(NamedTuple):
+    """A file on the internet and the MD5 sum its bytes must have."""
+
+    url: str
+    md5: str
+
+
+#: Keras's own VGG16 files. Source: keras/src/applications/vgg16.py, names and sums.
+IMAGENET_BASE = RemoteFile(
+    _KERAS_FILES + "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
+    "6d6bbae143d832006294945121d1f1fc",
+)
+IMAGENET_FULL = RemoteFile(
+    _KERAS_FILES + "vgg16_weights_tf_dim_ordering_tf_kernels.h5",
+    "64373286793e3c8b2b4e3219cbf3544b",
+)
+
+
+def keras_cache() -> Path:
+    """Keras's own folder for downloaded weights: ``~/.keras/models`` or under ``KERAS_HOME``."""
+    home = os.environ.get("KERAS_HOME") or "~/.keras"
+    try:
+        return Path(home).expanduser() / "models"
+    except RuntimeError:  # a user without a home folder; Keras does the same
+        return Path(tempfile.gettempdir(), ".keras", "models")
+
+
+def cached(remote: RemoteFile) -> Path | None:
+    """The file in Keras's cache, or None if it is not there.
+
+    Raises:
+        ValueError: The cached file does not have the right hash.
+    """
+    path = keras_cache() / remote.url.rsplit("/", 1)[1]
+    if not path.is_file():
+        return None
+    if _md5(path) != remote.md5:
+        raise ValueError(
+            f"{path} is damaged (its hash is wrong); delete that file and it is downloaded again"
+        )
+    return path
+
+
+def fetch(remote: RemoteFile) -> Path:
+    """Download a file into Keras's cache, with a progress bar and a bounded wait.
+
+    The bytes go to a file of their own and take the final name only once their hash is right, so
+    a broken download leaves nothing behind and two kernels may download at once.
+
+    Raises:
+        OSError: No connection, no answer in time, a broken download or a full disk.
+        ValueError: The server sent other bytes than it should.
+    """
+    name = remote.url.rsplit("/", 1)[1]
+    folder = keras_cache()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        handle, part = tempfile.mkstemp(prefix=f"{name}.", suffix=".part", dir=folder)
+    except OSError as error:
+        raise OSError(f"{folder} cannot be written to ({error.strerror})") from None
+    try:
+        with (
+            os.fdopen(handle, "wb") as file,
+            contextlib.closing(_answer_in_time(remote.url)) as response,
+        ):
+            _copy(response, file, name)
+        if _md5(Path(part)) != remote.md5:
+            raise ValueError(f"the server sent other bytes than {name} should have")
+        Path(part).chmod(0o644)  # mkstemp's files are for one's own eyes; a class may share these
+        Path(part).replace(folder / name)
+    finally:
+        Path(part).unlink(missing_ok=True)
+    return folder / name
+
+
+def read(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
+    """Read a weights file as plain arrays.
+
+    Args:
+        path: An ``.npz`` with keys ``layer/kernel`` and ``layer/bias``, or what Keras writes:
+            ``.weights.h5``, ``.h5`` or ``.keras``.
+
+    Returns:
+        The arrays of each layer by its name, in the order Keras keeps them (kernel, bias). Layers
+        in files that number layers instead of naming them are called ``conv2d``, ``conv2d_1``, …
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged or no weights file.
+    """
+    path = Path(path).expanduser()
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no weights file {path}; name a .npz, .weights.h5, .h5 or .keras file, or one of "
+            f"'auto', 'imagenet', 'bundled', 'random'"
+        )
+    try:
+        layers = _read_any(path)
+    except Exception as error:  # h5py and zipfile raise whatever they like on damaged files
+        raise ValueError(
+            f"{path.name} is damaged or no weights file that Keras or NumPy can read "
+            f"({error or type(error).__name__})"
+        ) from None
+    if not layers:
+        raise ValueError(f"{path.name} holds no layer's weights")
+    return layers
+
+
+def fit_to(
+    layers: dict[str, list[np.ndarray]], wanted: dict[str, list[tuple[int, ...]]], label: str
+) -> dict[str, list[np.ndarray]]:
+    """Check arrays against a model's shapes, layer by layer, and pick what the model needs.
+
+    Args:
+        layers: What ``read`` returned.
+        wanted: The model's shapes by layer name, in the model's order.
+        label: What to call the file in an error.
+
+    Returns:
+        float32 arrays for every layer of ``wanted``.
+
+    Raises:
+        ValueError: A layer is missing, has another shape, or holds NaN or infinity; the first
+            one is named.
+    """
+    if not set(wanted) & set(layers):  # a file that numbers its layers: take them in order
+        layers = _renamed_in_order(layers, wanted)
+    fitted = {}
+    for name, shapes in wanted.items():
+        if name not in layers:
+            raise ValueError(f"{label} has no weights for {name}, which needs {_listed(shapes)}")
+        found = [array.shape for array in layers[name]]
+        if found != shapes:
+            raise ValueError(
+                f"{label} has {_listed(found)} for {name}, where the model has {_listed(shapes)}"
+            )
+        if not all(array.dtype.kind in "fiu" for array in layers[name]):
+            raise ValueError(f"{label} holds something other than numbers in {name}")
+        fitted[name] = [array.astype(np.float32, copy=False) for array in layers[name]]
+        if not all(np.isfinite(array).all() for array in fitted[name]):
+            raise ValueError(f"{label} holds NaN or infinity in {name}")
+    has_dense = any(len(shapes[0]) == 2 for shapes in wanted.values())
+    for name, arrays in layers.items():  # only a classifier on top may be left over
+        if name not in wanted and (has_dense or arrays[0].ndim != 2):
+            shapes = _listed([array.shape for array in arrays])
+            raise ValueError(f"{label} has {shapes} for {name}, a layer that the model lacks")
+    return fitted
+
+
+def _listed(shapes: list[tuple[int, ...]]) -> str:
+    return " and ".join(map(str, shapes))
+
+
+def _copy(response, file, name: str) -> None:  # noqa: ANN001 (a requests.Response, an open file)
+    """Write what the server sends into a file, with a progress bar."""
+    import requests
+    from tqdm.auto import tqdm
+
+    size = int(response.headers.get("Content-Length", 0)) or None
+    try:
+        with tqdm(total=size, unit="B", unit_scale=True, desc=name, leave=False) as bar:
+            for piece in response.iter_content(1 << 18):
+                file.write(piece)
+                bar.update(len(piece))
+    except requests.RequestException as error:
+        raise OSError(f"the download of {name} broke off ({type(error).__name__})") from None
+    if size is not None and file.tell() != size:
+        raise OSError(f"the download of {name} broke off after {file.tell()} of {size} bytes")
+
+
+def _answer_in_time(url: str):  # noqa: ANN202 (a requests.Response)
+    """Open a URL; give up after ANSWER_SECONDS even where the name service never answers."""
+    import requests
+
+    host = url.split("/")[2]
+    result = {}
+
+    def ask() -> None:
+        try:
+            answer = requests.get(
+                url,
+                stream=True,
+                timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+                headers={"Accept-Encoding": "identity"},  # the very bytes, so their count is right
+            )
+            if answer.ok:
+                result["answer"] = answer
+            else:
+                answer.close()
+                result["problem"] = f"{host} answered {answer.status_code} {answer.reason}"
+        except Exception as error:  # a thread's exception would be printed, not raised
+            result["problem"] = f"{host} cannot be reached ({type(error).__name__})"
+
+    asking = threading.Thread(target=ask, daemon=True)
+    asking.start()
+    asking.join(ANSWER_SECONDS)
+    if "answer" in result:
+        return result["answer"]
+    raise OSError(result.get("problem", f"{host} did not answer within {ANSWER_SECONDS:g} s"))
+
+
+def _md5(path: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _read_any(path: Path) -> dict[str, list[np.ndarray]]:
+    import h5py
+
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            if "model.weights.h5" in archive.namelist():  # a .keras file
+                with archive.open("model.weights.h5") as inner, h5py.File(inner, "r") as file:
+                    return _read_h5(file)
+        with np.load(path, allow_pickle=False) as arrays:
+            return _read_npz(arrays)
+    with h5py.File(path, "r") as file:
+        return _read_h5(file)
+
+
+def _read_npz(arrays) -> dict[str, list[np.ndarray]]:  # noqa: ANN001 (an NpzFile)
+    layers: dict[str, list[np.ndarray]] = {}
+    for key in sorted(arrays.files, key=lambda key: key.endswith("/bias")):  # kernel, then bias
+        name, _, part = key.rpartition("/")
+        if part in ("kernel", "bias"):
+            layers.setdefault(name, []).append(arrays[key])
+    return layers
+
+
+def _read_h5(file) -> dict[str, list[np.ndarray]]:  # noqa: ANN001 (an h5py.File)
+    root = file["model_weights"] if "model_weights" in file else file
+    layers = {}
+    if "layer_names" in root.attrs:  # Keras 2's format, which Keras's own files still have
+        for raw in root.attrs["layer_names"]:
+            name = raw.decode() if isinstance(raw, bytes) else raw
+            keys = root[name].attrs["weight_names"]
+            arrays = [root[name][k.decode() if isinstance(k, bytes) else k][()] for k in keys]
+            if arrays:
+                layers[name] = arrays
+        return layers
+    for name, group in root["layers"].items():  # Keras 3's
+        arrays = [group["vars"][key][()] for key in sorted(group.get("vars", ()), key=int)]
+        if arrays:
+            layers[name] = arrays
+    return layers
+
+
+def _renamed_in_order(
+    layers: dict[str, list[np.ndarray]], wanted: dict[str, list[tuple[int, ...]]]
+) -> dict[str, list[np.ndarray]]:
+    def place(name: str) -> tuple[bool, int]:  # conv2d, conv2d_1, … conv2d_12, dense, dense_1, …
+        number = re.search(r"_(\d+)$", name)
+        return name.startswith("dense"), int(number.group(1)) if number else 0
+
+    in_order = sorted(layers, key=place)
+    names = list(wanted)[: len(in_order)] + in_order[len(wanted) :]
+    return {name: layers[old] for name, old in zip(names, in_order, strict=True)}
