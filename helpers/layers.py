@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from typing import Any, NamedTuple
 
 
@@ -36,8 +37,12 @@ def conv_layers(model: Any) -> list[Any]:
 
 
 def filter_shapes(model: Any) -> list[tuple[str, tuple[int, int, int, int]]]:
-    """Name and kernel shape (rows, cols, in, out) of every convolution."""
-    return [(layer.name, tuple(layer.kernel.shape)) for layer in conv_layers(model)]
+    """Name and kernel shape (rows, cols, in, out) of every convolution.
+
+    Raises:
+        ValueError: The model is not built, so its kernels have no depth yet.
+    """
+    return [(layer.name, tuple(_kernel(layer).shape)) for layer in conv_layers(model)]
 
 
 def feature_map_shapes(model: Any) -> list[tuple[int, str, tuple[int | None, ...]]]:
@@ -82,33 +87,45 @@ def find(model: Any, layer: str | int) -> Any:
     """A layer by its name or its index in ``model.layers``.
 
     Raises:
-        ValueError: There is no such layer; the message lists those there are.
+        ValueError: There is no such layer; the message names those there are.
     """
-    if isinstance(layer, str):
-        for candidate in model.layers:
-            if candidate.name == layer:
-                return candidate
-    elif isinstance(layer, int) and -len(model.layers) <= layer < len(model.layers):
-        return model.layers[layer]
-    names = [candidate.name for candidate in model.layers]
-    raise ValueError(f"no layer {layer!r}; {model.name} has {', '.join(names)}")
+    return _find(model, layer, model.layers)
 
 
 def find_conv(model: Any, layer: str | int) -> Any:
     """A convolution by its name or its index in ``model.layers``.
 
     Raises:
-        ValueError: There is no such layer, or it has no filters.
+        ValueError: There is no such layer, or it has no filters; the message names the choices.
     """
-    found = find(model, layer)
     convolutions = conv_layers(model)
+    found = _find(model, layer, convolutions)
     if not any(found is convolution for convolution in convolutions):
-        names = [convolution.name for convolution in convolutions]
         raise ValueError(
-            f"layer {found.name!r} is a {type(found).__name__} and has no filters; "
-            f"{model.name}'s convolutions are {', '.join(names)}"
+            f"layer {found.name!r} is a {type(found).__name__}, not a Conv2D, and has no filters; "
+            f"{model.name}'s convolutions are {_named(convolutions)}"
         )
     return found
+
+
+def _find(model: Any, layer: str | int, choices: list[Any]) -> Any:
+    if isinstance(layer, str):
+        for candidate in model.layers:
+            if candidate.name == layer:
+                return candidate
+    elif isinstance(layer, numbers.Integral) and not isinstance(layer, bool):
+        if -len(model.layers) <= layer < len(model.layers):
+            return model.layers[layer]
+        raise ValueError(f"no layer {layer}; {model.name} has layers 0 to {len(model.layers) - 1}")
+    raise ValueError(f"no layer {layer!r}; {model.name} has {_named(choices)}")
+
+
+def _named(layers: list[Any]) -> str:
+    """Names for an error: all of a few, the first and the last of many."""
+    names = [layer.name for layer in layers]
+    if len(names) > 6:
+        return f"{names[0]} … {names[-1]}"
+    return ", ".join(names) or "none"
 
 
 def kernel_and_bias(layer: Any) -> tuple[Any, Any]:
@@ -119,22 +136,40 @@ def kernel_and_bias(layer: Any) -> tuple[Any, Any]:
     """
     import numpy as np
 
-    kernel = getattr(layer, "kernel", None)
-    if kernel is None or len(kernel.shape) != 4:
-        raise ValueError(f"layer {layer.name!r} is a {type(layer).__name__} and has no filters")
+    from helpers.quiet import keras
+
+    if not isinstance(layer, keras.layers.Conv2D):
+        name = getattr(layer, "name", layer)
+        raise ValueError(f"layer {name!r} is a {type(layer).__name__} and has no filters")
+    kernel = _kernel(layer)
+    if getattr(kernel, "_value", kernel) is None:  # Keras would make up new numbers at each read
+        raise ValueError(
+            f"layer {layer.name!r} was only described, so it has shapes but no weights"
+        )
     kernel = np.asarray(kernel, dtype=np.float32)
-    if getattr(layer, "bias", None) is None:
+    if layer.bias is None:
         return kernel, np.zeros(kernel.shape[-1], np.float32)
     return kernel, np.asarray(layer.bias, dtype=np.float32)
+
+
+def _kernel(layer: Any) -> Any:
+    if not layer.built:
+        raise ValueError(f"layer {layer.name!r} is not built yet; start its model with keras.Input")
+    return layer.kernel
 
 
 def check_index(index: int, count: int, what: str, where: str) -> int:
     """An index from 0 to count - 1, as an int.
 
     Raises:
-        ValueError: It lies outside; the message says what would be right.
+        ValueError: It lies outside or is no whole number; the message says what would be right.
     """
-    if isinstance(index, bool) or int(index) != index or not 0 <= index < count:
+    whole = (
+        isinstance(index, numbers.Real)
+        and not isinstance(index, bool)
+        and float(index).is_integer()
+    )
+    if not whole or not 0 <= index < count:
         raise ValueError(f"no {what} {index} in {where}; it has {what}s 0 to {count - 1}")
     return int(index)
 
@@ -148,9 +183,14 @@ def multiply_adds(layer: Any) -> int:
     """Multiplications (each with its addition) a layer does for one photo.
 
     A convolution computes every number of its output from one kernel's worth of products, a dense
-    layer from one product per input. Layers without a kernel count as 0.
+    layer from one product per input. A depthwise convolution looks at one channel only. Layers
+    without a kernel count as 0.
+
+    Raises:
+        ValueError: The layer takes photos of any size, so there is no one count.
     """
-    return math.prod(_work(layer)) if _work(layer) else 0
+    factors = _work(layer)
+    return math.prod(factors) if factors else 0
 
 
 def arithmetic(layer: Any) -> Arithmetic:
@@ -160,40 +200,39 @@ def arithmetic(layer: Any) -> Arithmetic:
         layer: A layer connected to an input of fixed size.
 
     Raises:
-        ValueError: The layer has no output yet, or rows and cols of any size.
+        ValueError: The layer is not connected, or takes photos of any size.
     """
-    shape = _shape_of_one(layer)
-    if None in shape:
-        raise ValueError(
-            f"layer {layer.name!r} takes photos of any size, so its numbers cannot be counted; "
-            f"give its model a fixed input shape"
-        )
+    shape = _one_photo(layer)
     sizes = [tuple(weight.shape) for weight in layer.weights]
-    learned = " + ".join(_times(size) for size in sizes)
+    factors = _work(layer)
     return Arithmetic(
         _worked_out(_times(shape), math.prod(shape)),
-        _worked_out(learned, sum(math.prod(size) for size in sizes)) if sizes else "0",
-        _worked_out(_times(_work(layer)), multiply_adds(layer)) if _work(layer) else "0",
+        _worked_out(" + ".join(map(_times, sizes)), sum(map(math.prod, sizes))) if sizes else "0",
+        _worked_out(_times(factors), math.prod(factors)) if factors else "0",
     )
 
 
 def _work(layer: Any) -> tuple[int, ...]:
-    """The factors of a layer's multiply-adds: its output's sizes, then products per number."""
+    """The factors of a layer's multiply-adds: its output's sizes, then the products for each."""
     from helpers.quiet import keras
 
     kernel = getattr(layer, "kernel", None)
     if kernel is None:
         return ()
-    # a depthwise kernel is (rows, cols, in, multiplier): each output sees one input channel
-    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
-    products = kernel.shape[:2] if depthwise else kernel.shape[:-1]
-    return (*_shape_of_one(layer), *products)
+    # a depthwise kernel is (rows, cols, in, multiplier), and each output sees one input channel
+    one_channel = isinstance(layer, keras.layers.DepthwiseConv2D)
+    return (*_one_photo(layer), *(kernel.shape[:2] if one_channel else kernel.shape[:-1]))
 
 
-def _shape_of_one(layer: Any) -> tuple[int | None, ...]:
-    """A layer's output shape for one photo: (rows, cols, channels), without the batch."""
-    batched = getattr(layer, "batch_shape", None) or output_shape(layer)
-    return tuple(batched[1:])
+def _one_photo(layer: Any) -> tuple[int, ...]:
+    """A layer's output shape for one photo, such as (rows, cols, channels)."""
+    shape = output_shape(layer)[1:]
+    if None in shape:
+        raise ValueError(
+            f"the multiply-adds of {layer.name!r} depend on the photo's size; "
+            f"build the model with a fixed input_shape"
+        )
+    return shape
 
 
 def _times(sizes: tuple[int, ...]) -> str:
@@ -205,13 +244,17 @@ def _worked_out(formula: str, result: int) -> str:
 
 
 def layer_costs(model: Any) -> list[LayerCost]:
-    """Output shape, parameters and multiply-adds of every layer, from shapes alone."""
+    """Output shape, parameters and multiply-adds of every layer, from shapes alone.
+
+    Raises:
+        ValueError: The model is not built, or takes photos of any size.
+    """
     return [
         LayerCost(
             index,
             layer.name,
             type(layer).__name__,
-            output_shape(layer) if layer.weights or index else tuple(layer.batch_shape),
+            output_shape(layer),
             sum(math.prod(weight.shape) for weight in layer.weights),
             multiply_adds(layer),
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import weakref
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,8 +81,8 @@ def load_vgg16(
 
     model = _build_vgg16(include_top, input_shape)
     if arrays is not None:
-        _put_in(model, arrays, os.path.basename(path))
-    used = asked if asked in WEIGHT_CHOICES else os.path.basename(asked)
+        _put_in(model, arrays, Path(path).name)
+    used = asked if asked in WEIGHT_CHOICES else Path(asked).name
     _weights_used[model] = used
     print(f"VGG16 weights: {used} ({reason})")
     return model
@@ -127,14 +129,19 @@ def load_cat_dog(weights: str | os.PathLike = "bundled") -> Any:
     """
     from helpers.quiet import keras
 
-    asked = os.fspath(weights)
+    asked = os.fspath(weights) if isinstance(weights, (str, os.PathLike)) else weights
+    if asked not in ("bundled", "random") and not _looks_like_a_path(asked):
+        raise ValueError(
+            f"unknown weights {asked!r}; choose 'bundled', 'random', or the path of a .npz, "
+            f".weights.h5, .h5 or .keras file"
+        )
     path = weight_files.CAT_DOG if asked == "bundled" else asked
     arrays = None if asked == "random" else weight_files.read(path)
     keras.utils.set_random_seed(0)
     model = cat_dog_network()
     if arrays is not None:
-        _put_in(model, arrays, os.path.basename(path))
-    _weights_used[model] = asked if asked in WEIGHT_CHOICES else os.path.basename(asked)
+        _put_in(model, arrays, Path(path).name)
+    _weights_used[model] = asked if asked in WEIGHT_CHOICES else Path(asked).name
     return model
 
 
@@ -157,7 +164,8 @@ def weights_used(model: Any) -> str:
         ValueError: The model does not come from ``load_vgg16``.
     """
     if model not in _weights_used:
-        raise ValueError(f"{model.name!r} was not loaded by helpers.models, so nobody knows")
+        name = getattr(model, "name", model)
+        raise ValueError(f"{name!r} was not loaded by helpers.models, so its weights are unknown")
     return _weights_used[model]
 
 
@@ -204,12 +212,12 @@ def _best_available(
         return "bundled", weight_files.BUNDLED, f"ImageNet's could not be had: {error}"
 
 
-def _looks_like_a_path(text: Any) -> bool:
-    return (
-        isinstance(text, str)
-        and os.path.splitext(text)[1] in (".npz", ".h5", ".keras")
-        or os.path.exists(text)
-    )
+def _looks_like_a_path(asked: Any) -> bool:
+    if not isinstance(asked, str) or not asked:
+        return False
+    with contextlib.suppress(OSError):  # such as a name longer than the disk allows
+        return Path(asked).suffix in (".npz", ".h5", ".keras") or Path(asked).exists()
+    return False
 
 
 def _check_input_shape(input_shape: tuple[int | None, int | None, int], include_top: bool) -> None:

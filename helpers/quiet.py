@@ -18,7 +18,8 @@ __all__ = ["keras"]
 @contextlib.contextmanager
 def _error_stream_muted() -> Iterator[None]:
     """Send file descriptor 2 to nowhere; exceptions still come through."""
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     try:
         kept = os.dup(2)
     except OSError:  # no such descriptor, as under some servers: nothing to mute

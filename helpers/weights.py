@@ -118,7 +118,9 @@ def read(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged or no weights file.
     """
-    path = Path(path).expanduser()
+    path = Path(path)
+    with contextlib.suppress(RuntimeError):  # "~somebody" whom nobody knows
+        path = path.expanduser()
     if not path.is_file():
         raise FileNotFoundError(
             f"no weights file {path}; name a .npz, .weights.h5, .h5 or .keras file, or one of "
@@ -261,7 +263,7 @@ def _read_npz(arrays) -> dict[str, list[np.ndarray]]:  # noqa: ANN001 (an NpzFil
 
 
 def _read_h5(file) -> dict[str, list[np.ndarray]]:  # noqa: ANN001 (an h5py.File)
-    root = file["model_weights"] if "model_weights" in file else file
+    root = file.get("model_weights", file)
     layers = {}
     if "layer_names" in root.attrs:  # Keras 2's format, which Keras's own files still have
         for raw in root.attrs["layer_names"]:
@@ -281,9 +283,10 @@ def _read_h5(file) -> dict[str, list[np.ndarray]]:  # noqa: ANN001 (an h5py.File
 def _renamed_in_order(
     layers: dict[str, list[np.ndarray]], wanted: dict[str, list[tuple[int, ...]]]
 ) -> dict[str, list[np.ndarray]]:
-    def place(name: str) -> tuple[bool, int]:  # conv2d, conv2d_1, … conv2d_12, dense, dense_1, …
+    def place(name: str) -> tuple[int, int]:  # conv2d, conv2d_1, … conv2d_12, dense, dense_1, …
+        kind = {4: 0, 2: 1}.get(layers[name][0].ndim, 2)
         number = re.search(r"_(\d+)$", name)
-        return name.startswith("dense"), int(number.group(1)) if number else 0
+        return kind, int(number.group(1)) if number else 0
 
     in_order = sorted(layers, key=place)
     names = list(wanted)[: len(in_order)] + in_order[len(wanted) :]
