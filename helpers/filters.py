@@ -1,0 +1,367 @@
+"""Filters as they are: scaled for a picture, compared, ranked, and told from random numbers.
+
+A kernel is what a convolution holds: float (rows, cols, in, out). A *filter* is
+``kernel[:, :, :, f]``, a *slice* is ``kernel[:, :, c, f]``: the part of filter f that looks at
+input channel c.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+#: What the first layer of VGG16 sees, in the order of its input channels. "Caffe" preprocessing
+#: (``images.prepare``) turns RGB into BGR, so channel 0 is blue.
+INPUT_COLORS = ("blue", "green", "red")
+
+#: Ways to turn weights into the brightness or color of squares; see ``scaled``.
+SCALES = ("0–1 per filter", "0–1 per layer", "signed")
+
+#: The share of a layer's weights, in percent, that the "signed" scale keeps below full color.
+PERCENT = 97.0
+
+
+class Ranges(NamedTuple):
+    """What scaling needs to know about a layer's weights."""
+
+    low: np.ndarray  # (out,) the smallest weight of each filter
+    high: np.ndarray  # (out,) the largest weight of each filter
+    limit: float  # 97 % of the layer's weights are no larger than this, sign aside
+
+
+class Orientation(NamedTuple):
+    """Which way the stripes of each filter run."""
+
+    angle: np.ndarray  # (out,) degrees, 0 to 180: 0 is —, 45 is /, 90 is |, 135 is \
+    strength: np.ndarray  # (out,) 0 (no direction) to 1 (one direction only)
+
+
+class Pair(NamedTuple):
+    """Two filters of a layer and the cosine between them."""
+
+    first: int
+    second: int
+    cosine: float
+
+
+def ranges(kernel: np.ndarray) -> Ranges:
+    """Smallest and largest weight of each filter, and the limit of the "signed" scale.
+
+    Args:
+        kernel: float (rows, cols, in, out).
+
+    Raises:
+        ValueError: Another shape, or NaN or infinity.
+    """
+    kernel = _checked(kernel)
+    sizes = np.abs(kernel).ravel()
+    rank = int(np.ceil(sizes.size * PERCENT / 100)) - 1
+    limit = float(np.partition(sizes, rank)[rank]) or float(sizes.max()) or 1.0
+    return Ranges(kernel.min(axis=(0, 1, 2)), kernel.max(axis=(0, 1, 2)), limit)
+
+
+def normalize(kernel: np.ndarray, by: str = "filter") -> np.ndarray:
+    """Weights to 0–1: the smallest becomes 0, the largest 1.
+
+    This is the usual way to make a picture of a filter. It loses what each weight was: see
+    ``zero_level``.
+
+    Args:
+        kernel: float (rows, cols, in, out).
+        by: "filter" (each filter's own smallest and largest weight) or "layer" (those of all).
+
+    Returns:
+        float32 of the same shape, 0–1; 0.5 where all weights are the same.
+
+    Raises:
+        ValueError: Another shape, NaN or infinity, or another way.
+    """
+    kernel = _checked(kernel)
+    low, high = _low_high(ranges(kernel), by)
+    return _between(kernel, low, high)
+
+
+def zero_level(kernel: np.ndarray, by: str = "filter") -> np.ndarray:
+    """Where a weight of 0 lands when ``normalize`` has scaled a filter.
+
+    Args:
+        kernel: float (rows, cols, in, out).
+        by: "filter" or "layer".
+
+    Returns:
+        float32 (out,): 0 where no weight is negative, 1 where none is positive, beyond these
+        where 0 itself lies outside a filter's range; 0.5 where all weights are the same.
+
+    Raises:
+        ValueError: As for ``normalize``.
+    """
+    found = ranges(kernel)
+    low, high = _low_high(found, by)
+    return _between(np.zeros_like(found.low), low, high)
+
+
+def zero_centered(kernel: np.ndarray) -> np.ndarray:
+    """Each filter to 0–1 with 0 at exactly 0.5, whatever its weights.
+
+    Args:
+        kernel: float (rows, cols, in, out).
+
+    Returns:
+        float32 of the same shape: 0.5 + weight / (2 × the filter's largest magnitude).
+
+    Raises:
+        ValueError: Another shape, or NaN or infinity.
+    """
+    found = ranges(kernel)
+    largest = np.maximum(np.abs(found.low), np.abs(found.high))
+    return _between(_checked(kernel), -largest, largest)
+
+
+def scaled(weights: np.ndarray, scale: str, found: Ranges, filters: Any = slice(None)) -> Any:
+    """Some of a layer's weights as positions in a color map.
+
+    ==============  ===================================================================
+    0–1 per filter  each filter's smallest weight to its largest; 0 lies anywhere
+    0–1 per layer   the layer's smallest weight to its largest; 0 is the same everywhere
+    signed          minus the layer's ``limit`` to plus it, so that 0 is in the middle;
+                    the 3 % of weights beyond are drawn as if they were at the limit
+    ==============  ===================================================================
+
+    Args:
+        weights: float (..., n), the last axis being the chosen filters.
+        scale: One of ``SCALES``.
+        found: The ``ranges`` of the whole layer.
+        filters: Which filters of the layer these n are.
+
+    Returns:
+        float32 of the same shape, 0–1.
+
+    Raises:
+        ValueError: An unknown scale.
+    """
+    if scale not in SCALES:
+        raise ValueError(f"no scale {scale!r}; choose one of {', '.join(SCALES)}")
+    if scale == "signed":
+        low, high = -found.limit, found.limit
+    elif scale == "0–1 per layer":
+        low, high = found.low.min(), found.high.max()
+    else:
+        low, high = found.low[filters], found.high[filters]
+    return np.clip(_between(weights, low, high), 0, 1)
+
+
+def as_rgb(kernel: np.ndarray) -> np.ndarray:
+    """The first layer's input channels put from BGR, as VGG16 takes them, into RGB.
+
+    Args:
+        kernel: float (rows, cols, 3, out), channels blue, green, red.
+
+    Returns:
+        The same numbers, channels red, green, blue (a view, not a copy).
+
+    Raises:
+        ValueError: Not three input channels.
+    """
+    kernel = _checked(kernel)
+    if kernel.shape[2] != 3:
+        raise ValueError(
+            f"only filters over 3 color channels have an RGB picture, not over {kernel.shape[2]}"
+        )
+    return kernel[:, :, ::-1]
+
+
+def cosines(kernel: np.ndarray) -> np.ndarray:
+    """How alike filters are: the cosine of the angle between any two.
+
+    1 means the same pattern at any strength, 0 nothing in common, -1 the exact opposite.
+
+    Args:
+        kernel: float (rows, cols, in, out).
+
+    Returns:
+        float64 (out, out), symmetric; 0 for a filter of zeros.
+
+    Raises:
+        ValueError: Another shape, or NaN or infinity.
+    """
+    kernel = _checked(kernel)
+    unit = _unit(kernel.reshape(-1, kernel.shape[-1]).astype(np.float64), axis=0)
+    return np.clip(unit.T @ unit, -1, 1)
+
+
+def near_duplicates(kernel: np.ndarray, count: int = 6, opposite: bool = False) -> list[Pair]:
+    """The pairs of filters that are most alike, the closest first.
+
+    Args:
+        kernel: float (rows, cols, in, out).
+        count: How many pairs, at most.
+        opposite: The most opposite pairs instead (cosine near -1).
+
+    Returns:
+        Pairs with first < second.
+
+    Raises:
+        ValueError: Another shape, NaN or infinity, or a count below 1.
+    """
+    if count < 1:
+        raise ValueError(f"count is how many pairs to return, at least 1, not {count}")
+    similar = cosines(kernel)
+    first, second = np.triu_indices(len(similar), k=1)
+    values = similar[first, second]
+    order = np.argsort(values if opposite else -values, kind="stable")[:count]
+    return [Pair(int(first[i]), int(second[i]), float(values[i])) for i in order]
+
+
+def slice_similarity(kernel: np.ndarray) -> np.ndarray:
+    """How alike the slices of each filter are: the mean cosine over all pairs of its slices.
+
+    For the three color slices of a first layer: 1 is color-blind (red, green and blue get the
+    same pattern), clearly below 0 is color-opponent (what one color raises, another lowers).
+
+    Args:
+        kernel: float (rows, cols, in, out) with in of at least 2.
+
+    Returns:
+        float64 (out,), from -1 / (in - 1) to 1.
+
+    Raises:
+        ValueError: Another shape, NaN or infinity, or a single slice.
+    """
+    kernel = _checked(kernel)
+    depth = kernel.shape[2]
+    if depth < 2:
+        raise ValueError("filters with a single slice have nothing to compare")
+    unit = _unit(kernel.reshape(-1, depth, kernel.shape[-1]).astype(np.float64), axis=0)
+    # |u1 + … + un|² is the sum of all cosines, those of each slice with itself included
+    with_itself = np.square(unit).sum(axis=(0, 1))
+    total = np.square(unit.sum(axis=1)).sum(axis=0)
+    return (total - with_itself) / (depth * (depth - 1))
+
+
+def orientation(kernel: np.ndarray) -> Orientation:
+    """Which way the stripes or edges of each filter run, and how clearly.
+
+    The slope of the weights is measured in every 2 × 2 corner of every slice; the structure
+    tensor [[Σ x², Σ xy], [Σ xy, Σ y²]] of these slopes x, y has its larger eigenvector across the
+    stripes. Summed over slices, as Di Zenzo (1986, "A note on the gradient of a multi-image")
+    does for color photos, it also sees edges between two colors of the same brightness.
+
+    Args:
+        kernel: float (rows, cols, in, out).
+
+    Returns:
+        Angles of the stripes and strengths: the difference of the two eigenvalues over their sum.
+        Filters without any slope, such as all those of 1 × 1, have strength 0.
+
+    Raises:
+        ValueError: Another shape, or NaN or infinity.
+    """
+    kernel = _checked(kernel).astype(np.float64)
+    across = (kernel[:-1, 1:] - kernel[:-1, :-1] + kernel[1:, 1:] - kernel[1:, :-1]) / 2
+    down = (kernel[1:, :-1] - kernel[:-1, :-1] + kernel[1:, 1:] - kernel[:-1, 1:]) / 2
+    xx, yy, xy = (product.sum(axis=(0, 1, 2)) for product in (across**2, down**2, across * down))
+    slope = np.degrees(np.arctan2(2 * xy, xx - yy)) / 2  # rows count downward, angles upward
+    total = xx + yy
+    difference = np.hypot(xx - yy, 2 * xy)
+    strength = np.divide(difference, total, out=np.zeros_like(total), where=total > 0)
+    return Orientation((90 - slope) % 180, np.minimum(strength, 1))
+
+
+def smoothness(kernel: np.ndarray) -> float:
+    """How much a weight resembles its neighbors: the stated statistic of lesson 03.
+
+    Every filter is brought to length 1, so that strong and weak ones count the same. Then all
+    pairs of weights side by side or one above the other, within a slice, are multiplied and
+    summed, over the root of the product of the pairs' sums of squares: a correlation around 0.
+    1 is constant slices, 0 is what random numbers give, -1 a checkerboard.
+
+    Args:
+        kernel: float (rows, cols, in, out).
+
+    Returns:
+        A number from -1 to 1; 0 for a kernel of zeros.
+
+    Raises:
+        ValueError: Another shape, NaN or infinity, or kernels of 1 × 1, which have no neighbors.
+    """
+    kernel = _checked(kernel)
+    if kernel.shape[0] * kernel.shape[1] < 2:
+        raise ValueError("a 1 × 1 kernel has no neighboring weights to compare")
+    return _smoothness(_unit_filters(kernel))
+
+
+def shuffled_smoothness(kernel: np.ndarray, times: int = 200, seed: int = 0) -> np.ndarray:
+    """The smoothness of the same weights with their places mixed up: a baseline.
+
+    Each filter's places are permuted, all its slices alike, so that everything stays (strengths,
+    signs, colors) but who is whose neighbor.
+
+    Args:
+        kernel: float (rows, cols, in, out).
+        times: How many shuffles.
+        seed: Of the random permutations.
+
+    Returns:
+        float64 (times,).
+
+    Raises:
+        ValueError: As for ``smoothness``.
+    """
+    smoothness(kernel)  # the same complaints
+    kernel = _unit_filters(_checked(kernel))
+    random = np.random.default_rng(seed)
+    rows, cols, _, count = kernel.shape
+    places = kernel.reshape(rows * cols, -1, count)
+    found = []
+    for _ in range(times):
+        order = np.argsort(random.random((rows * cols, 1, count)), axis=0)
+        found.append(_smoothness(np.take_along_axis(places, order, axis=0).reshape(kernel.shape)))
+    return np.array(found)
+
+
+def _smoothness(kernel: np.ndarray) -> float:
+    pairs = ((kernel[:-1], kernel[1:]), (kernel[:, :-1], kernel[:, 1:]))
+    products = sum(np.vdot(one, other) for one, other in pairs)
+    squares = [sum(np.vdot(pair[i], pair[i]) for pair in pairs) for i in (0, 1)]
+    length = np.sqrt(squares[0] * squares[1])
+    return float(products / length) if length > 0 else 0.0
+
+
+def _unit_filters(kernel: np.ndarray) -> np.ndarray:
+    flat = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
+    return _unit(flat, axis=0).reshape(kernel.shape)
+
+
+def _unit(vectors: np.ndarray, axis: int) -> np.ndarray:
+    """Vectors at length 1; those of zeros stay."""
+    length = np.linalg.norm(vectors, axis=axis, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
+
+
+def _between(values: Any, low: Any, high: Any) -> np.ndarray:
+    """0 at low, 1 at high; 0.5 where these are the same."""
+    values, low, high = (np.asarray(array, np.float32) for array in (values, low, high))
+    spread = high - low
+    varied = spread > 1e-30
+    gain = np.divide(1, spread, out=np.zeros_like(spread), where=varied)
+    return (values - low) * gain + np.where(varied, np.float32(0), np.float32(0.5))
+
+
+def _low_high(found: Ranges, by: str) -> tuple[Any, Any]:
+    if by == "filter":
+        return found.low, found.high
+    if by == "layer":
+        return found.low.min(), found.high.max()
+    raise ValueError(f"weights are scaled by 'filter' or by 'layer', not by {by!r}")
+
+
+def _checked(kernel: np.ndarray) -> np.ndarray:
+    kernel = np.asarray(kernel)
+    if kernel.ndim != 4 or kernel.size == 0:
+        raise ValueError(f"a kernel has the shape (rows, cols, in, out), not {kernel.shape}")
+    if not np.issubdtype(kernel.dtype, np.floating):
+        kernel = kernel.astype(np.float32)
+    if not np.isfinite(kernel).all():
+        raise ValueError("the kernel holds NaN or infinity")
+    return kernel
