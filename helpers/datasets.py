@@ -1,0 +1,418 @@
+"""Many photos: files of a folder, the cats and dogs, crops of the samples; decoded in threads."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import stat
+import tempfile
+import zipfile
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from helpers import weights as weight_files
+from helpers.images import SAMPLES, load_photo, scale_to_one
+from helpers.layers import model_input
+
+#: Endings of the files that count as photos in a folder, in any case.
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
+
+#: Folders of the two classes; a photo's label is its class's place here: 0 cat, 1 dog.
+CLASSES = ("cats", "dogs")
+
+#: scikit-image's textures (CC0), cropped along with the samples.
+TEXTURES = ("brick", "grass", "gravel")
+
+#: The public archive of 2,000 photos to train on and 1,000 to validate on, from Kaggle's "Dogs
+#: vs. Cats". Source: Google's machine learning exercises. Its bytes are checked against this
+#: size and against the MD5 sum that the server itself states for them.
+ARCHIVE_URL = "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip"
+ARCHIVE_BYTES = 68_606_236
+
+#: What an archive may unpack to at most: a bound against hostile ones.
+MAX_UNPACKED_BYTES = 400_000_000
+
+
+class Photo(NamedTuple):
+    """One photo of a stream, decoded; or why it could not be.
+
+    Attributes:
+        name: The file's path as given, or what the source calls it.
+        pixels: uint8 (rows, cols, 3), or None if it could not be read.
+        error: Why it could not be read, or "".
+        source: What it was read from: a path, bytes or an array.
+    """
+
+    name: str
+    pixels: np.ndarray | None
+    error: str
+    source: Any
+
+
+class LabeledPhotos(NamedTuple):
+    """Files and what they show: 0 for a cat, 1 for a dog, uint8 (n,)."""
+
+    paths: list[Path]
+    labels: np.ndarray
+
+
+class Measurement(NamedTuple):
+    """How often the cat–dog network is right.
+
+    Attributes:
+        accuracy: Share of right answers, 0–1.
+        confusion: int (2, 2); rows are what is shown (cat, dog), columns what the network says.
+        skipped: Names of files that could not be read; they don't count.
+    """
+
+    accuracy: float
+    confusion: np.ndarray
+    skipped: list[str]
+
+
+def photo_files(folder: str | os.PathLike) -> list[Path]:
+    """All photos in a folder and the folders in it, sorted by path; hidden files are left out.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: It holds no photos.
+    """
+    folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        raise FileNotFoundError(f"no folder {str(folder)!r}")
+    found = sorted(
+        path
+        for path in folder.rglob("*")
+        if path.suffix.lower() in PHOTO_SUFFIXES
+        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
+    )
+    if not found:
+        raise ValueError(
+            f"no photos in {str(folder)!r}; files ending in {', '.join(PHOTO_SUFFIXES)} count"
+        )
+    return found
+
+
+def labeled_photos(folder: str | os.PathLike) -> LabeledPhotos:
+    """The photos of a folder that holds ``cats`` and ``dogs``, cats first.
+
+    Raises:
+        FileNotFoundError: One of the two folders is missing.
+        ValueError: One of them holds no photos.
+    """
+    groups = [photo_files(Path(folder).expanduser() / name) for name in CLASSES]
+    labels = np.repeat(np.arange(2, dtype=np.uint8), [len(group) for group in groups])
+    return LabeledPhotos([*groups[0], *groups[1]], labels)
+
+
+def find_cats_and_dogs(folder: str | os.PathLike | None = None) -> Path | None:
+    """Where the cat and dog photos are: a folder with ``train`` (and mostly ``validation``) in it.
+
+    Looked for in this order: ``folder``; the folder that the environment variable
+    ``CATS_AND_DOGS_DIR`` names; where ``fetch_cats_and_dogs`` puts them. Nothing is downloaded.
+
+    Returns:
+        The folder, or None if neither variable nor download is there.
+
+    Raises:
+        FileNotFoundError: ``folder`` or ``CATS_AND_DOGS_DIR`` is given, but wrong.
+    """
+    named = folder or os.environ.get("CATS_AND_DOGS_DIR")
+    if named:
+        place = Path(named).expanduser()
+        for candidate in (place, place / "cats_and_dogs_filtered"):
+            if _is_complete(candidate):
+                return candidate
+        where = "" if folder else " (from CATS_AND_DOGS_DIR)"
+        raise FileNotFoundError(
+            f"no photos in {str(place)!r}{where}; it should hold train/cats and train/dogs"
+        )
+    place = _download_folder() / "cats_and_dogs_filtered"
+    return place if _is_complete(place) else None
+
+
+def fetch_cats_and_dogs() -> Path:
+    """Download the public archive of cat and dog photos once (69 MB) and unpack it.
+
+    The size and the sum of what arrives are checked. A broken download leaves nothing behind, an
+    unpacked folder takes its final name only when it is complete, and calling this again starts
+    afresh or, once all is there, returns at once.
+
+    Returns:
+        The folder with ``train`` and ``validation``, under Keras's own folder for data sets.
+
+    Raises:
+        OSError: No connection, no answer in time, a broken download or a full disk.
+        ValueError: The server sent other bytes than it should.
+    """
+    folder = _download_folder()
+    final = folder / "cats_and_dogs_filtered"
+    if _is_complete(final):
+        return final
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="cats_and_dogs.", dir=folder) as scratch:
+        archive = Path(scratch, "archive.zip")
+        _download(archive)
+        unpack(archive, Path(scratch, "photos"))
+        unpacked = Path(scratch, "photos", "cats_and_dogs_filtered")
+        if not _is_complete(unpacked):
+            raise ValueError("the archive holds no train/cats and train/dogs")
+        if final.exists():  # left by something else than this function, and incomplete
+            shutil.rmtree(final)
+        unpacked.replace(final)
+    return final
+
+
+def unpack(archive: str | os.PathLike, folder: str | os.PathLike) -> None:
+    """Unpack a zip archive's files into a folder; refuse anything that would leave it.
+
+    Every file's checksum is verified on the way. Links and special files are refused, whatever
+    they point to.
+
+    Raises:
+        ValueError: A name leads out of the folder, a link, a damaged file, or far too much data.
+    """
+    folder = Path(folder)
+    name = Path(archive).name
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            members = packed.infolist()
+            for member in members:
+                _check_member(member)
+            if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
+                raise ValueError(f"{name} would unpack to over {MAX_UNPACKED_BYTES} bytes")
+            for member in members:
+                target = folder.joinpath(*PurePosixPath(member.filename).parts)
+                if member.is_dir():
+                    target.mkdir(parents=True, exist_ok=True)
+                    continue
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with packed.open(member) as source, target.open("wb") as copy:
+                    shutil.copyfileobj(source, copy, 1 << 20)
+    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError) as error:
+        raise ValueError(f"{name} is damaged or no zip archive ({error})") from None
+
+
+def sample_crops(size: tuple[int, int] = (128, 128)) -> Iterator[tuple[str, np.ndarray]]:
+    """Square crops of the bundled photos at three scales: something to scan without a folder.
+
+    Crops are as long as the photo's short side, then 0.6 and 0.35 of it, and overlap a little.
+    Each is named by its photo, its top left corner and its side, such as
+    ``chelsea row 0 col 151 side 300``.
+
+    Args:
+        size: (rows, cols) each crop is resized to.
+
+    Yields:
+        Name and uint8 (rows, cols, 3), RGB; always the same ones in the same order.
+    """
+    from skimage import data
+
+    for name in (*SAMPLES, *TEXTURES):
+        photo = load_photo(name if name in SAMPLES else getattr(data, name)(), size=None)
+        for share in (1.0, 0.6, 0.35):
+            side = round(min(photo.shape[:2]) * share)
+            for top, left in itertools.product(*(_starts(n, side) for n in photo.shape[:2])):
+                crop = photo[top : top + side, left : left + side]
+                yield f"{name} row {top} col {left} side {side}", load_photo(crop, size)
+
+
+def stream(
+    source: str | os.PathLike | Iterable[Any],
+    size: tuple[int, int],
+    ahead: int = 64,
+    workers: int | None = None,
+) -> Iterator[Photo]:
+    """Decode photos in threads, in order, while whoever asked works on those before.
+
+    Never more than ``ahead`` photos are held, however many there are. A photo that can't be read
+    comes as a ``Photo`` with ``pixels`` None; it never stops the stream.
+
+    Args:
+        source: A folder, or any iterable of paths, arrays, bytes or (name, photo) pairs.
+        size: (rows, cols) of every photo; cut to shape as by ``images.load_photo``.
+        ahead: How many photos are decoded in advance, at most.
+        workers: Threads; by default one for each processor, at most 8.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        ValueError: The folder holds no photos, or ``ahead`` is not positive.
+    """
+    if ahead < 1:
+        raise ValueError(f"ahead is at least 1 photo, not {ahead}")
+    items = photo_files(source) if isinstance(source, (str, os.PathLike)) else source
+    return _stream(items, size, ahead, workers or min(8, os.cpu_count() or 1))
+
+
+def measure(model: Any, photos: LabeledPhotos, progress: bool = True) -> Measurement:
+    """Measure the cat–dog network on labeled photos; over 0.5 counts as "dog".
+
+    Args:
+        model: What ``models.load_cat_dog`` returns.
+        photos: Files and labels, as from ``labeled_photos``.
+        progress: Whether to show a bar.
+
+    Raises:
+        ValueError: Not one photo could be read.
+    """
+    from tqdm.auto import tqdm
+
+    rows, cols = model_input(model).shape[1:3]
+    confusion, skipped = np.zeros((2, 2), int), []
+    bar = tqdm(total=len(photos.paths), unit="photo", disable=not progress, leave=False)
+    decoded = zip(stream(photos.paths, (rows, cols)), photos.labels, strict=True)
+    with bar:
+        while group := list(itertools.islice(decoded, 50)):
+            read = [(photo.pixels, label) for photo, label in group if photo.pixels is not None]
+            skipped += [photo.name for photo, _ in group if photo.pixels is None]
+            if read:
+                batch = scale_to_one(np.stack([pixels for pixels, _ in read]))
+                says_dog = model.predict_on_batch(batch)[:, 0] > 0.5
+                shown = np.array([label for _, label in read])
+                np.add.at(confusion, (shown, says_dog.astype(int)), 1)
+            bar.update(len(group))
+    if not confusion.sum():
+        raise ValueError(f"none of the {len(photos.paths)} photos could be read")
+    return Measurement(float(np.trace(confusion) / confusion.sum()), confusion, skipped)
+
+
+def model_card() -> dict[str, Any]:
+    """What was recorded when the cat–dog network was trained: accuracies, recipe, limits.
+
+    Source: ``data/cats_and_dogs.json``, written by ``data/recipes/train_cats_and_dogs.py``.
+    """
+    path = weight_files.CAT_DOG.with_name("cats_and_dogs.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def accuracy_report(model: Any, folder: Path | None, progress: bool = True) -> str:
+    """How often the cat–dog network is right, and which mistakes it makes, as a table.
+
+    Args:
+        model: What ``models.load_cat_dog`` returns.
+        folder: What ``find_cats_and_dogs`` returns. With photos all of them are measured now;
+            with None the table is the one recorded after training, and says so.
+        progress: Whether to show a bar.
+    """
+    if folder is None:
+        card = model_card()
+        head = f"RECORDED after training, on {card['measured_on']}; no photos here to measure on"
+        tables = {
+            part: [list(row.values()) for row in card[part]["confusion"].values()]
+            for part in ("training", "validation")
+        }
+    else:
+        head, tables = "MEASURED just now, on all photos", {}
+        for part, name in (("training", "train"), ("validation", "validation")):
+            if (folder / name).is_dir():
+                found = measure(model, labeled_photos(folder / name), progress)
+                tables[part] = found.confusion.tolist()
+    lines = [head, f"{'':18}{'called cat':>12}{'called dog':>12}{'accuracy':>10}"]
+    for part, (cats, dogs) in tables.items():
+        accuracy = (cats[0] + dogs[1]) / (sum(cats) + sum(dogs))
+        lines.append(f"{part + ' cats':18}{cats[0]:12,}{cats[1]:12,}")
+        lines.append(f"{part + ' dogs':18}{dogs[0]:12,}{dogs[1]:12,}{accuracy:10.1%}")
+    return "\n".join(lines)
+
+
+def _stream(items: Iterable[Any], size: tuple[int, int], ahead: int, workers: int) -> Iterator:
+    numbered = enumerate(items)
+    with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
+        waiting = deque()
+        try:
+            while True:
+                while len(waiting) < ahead and (entry := next(numbered, None)) is not None:
+                    waiting.append(pool.submit(_read, *_named(*entry), size))
+                if not waiting:
+                    return
+                yield waiting.popleft().result()
+        finally:  # also when whoever asked stops early
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _named(number: int, item: Any) -> tuple[str, Any]:
+    if isinstance(item, tuple) and len(item) == 2:
+        return str(item[0]), item[1]
+    if isinstance(item, (str, os.PathLike)):
+        return os.fspath(item), item
+    return f"photo {number}", item
+
+
+def _read(name: str, source: Any, size: tuple[int, int]) -> Photo:
+    try:
+        return Photo(name, load_photo(source, size), "", source)
+    except (ValueError, OSError) as error:
+        return Photo(name, None, str(error), source)
+
+
+def _starts(length: int, side: int) -> list[int]:
+    """Where crops begin along one side: evenly spaced, overlapping a little."""
+    count = 1 + round(max(length - side, 0) / (side * 0.85))
+    return [round(start) for start in np.linspace(0, length - side, count)]
+
+
+def _is_complete(folder: Path) -> bool:
+    return all((folder / "train" / name).is_dir() for name in CLASSES)
+
+
+def _download_folder() -> Path:
+    return weight_files.keras_cache().parent / "datasets"
+
+
+def _download(target: Path) -> None:
+    from tqdm.auto import tqdm
+
+    response = weight_files._answer_in_time(ARCHIVE_URL)
+    try:
+        stated = dict(
+            part.strip().split("=", 1)
+            for part in response.headers.get("x-goog-hash", "").split(",")
+            if "=" in part
+        ).get("md5")
+        digest, received = hashlib.md5(usedforsecurity=False), 0
+        with (
+            target.open("wb") as file,
+            tqdm(
+                total=ARCHIVE_BYTES, unit="B", unit_scale=True, desc="cats and dogs", leave=False
+            ) as bar,
+        ):
+            for piece in response.iter_content(1 << 18):
+                received += len(piece)
+                if received > ARCHIVE_BYTES:
+                    break
+                file.write(piece)
+                digest.update(piece)
+                bar.update(len(piece))
+    except Exception as error:  # requests and urllib3 raise kinds of their own
+        raise OSError(f"the download of the photos broke off ({type(error).__name__})") from None
+    finally:
+        response.close()
+    if received < ARCHIVE_BYTES:
+        raise OSError(f"the download broke off after {received} of {ARCHIVE_BYTES} bytes")
+    if received > ARCHIVE_BYTES:
+        raise ValueError(f"the server sent more than the archive's {ARCHIVE_BYTES} bytes")
+    if stated is None:
+        raise ValueError("the server states no MD5 sum, so the download cannot be checked")
+    if base64.b64decode(stated) != digest.digest():
+        raise ValueError("the downloaded bytes do not have the sum the server states for them")
+
+
+def _check_member(member: zipfile.ZipInfo) -> None:
+    path = PurePosixPath(member.filename)
+    kind = stat.S_IFMT(member.external_attr >> 16)
+    leaves = path.is_absolute() or ".." in path.parts or not path.parts
+    if leaves or any(char in member.filename for char in ":\\\0"):
+        raise ValueError(f"the archive's {member.filename!r} would leave its folder")
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise ValueError(f"the archive's {member.filename!r} is a link or no ordinary file")
+    if member.flag_bits & 0x1:
+        raise ValueError(f"the archive's {member.filename!r} is encrypted")

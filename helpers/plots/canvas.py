@@ -1,0 +1,208 @@
+"""Pictures as arrays: color, enlarge, label, stitch, turn into PNG bytes or a Figure.
+
+Everything an explorer shows is stitched here and drawn once, which is what makes sliders fast.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+#: Color maps, one for each kind of number (all but GREY safe for color-blind readers, as it is).
+GREY = "gray"  # photos, channels of photos, filters scaled to 0–1
+SIGNED = "RdBu_r"  # weights and sums around zero: blue negative, white 0, red positive
+HEAT = "inferno"  # activations: black 0, yellow large
+
+INK = (34, 34, 34)
+PAPER = (255, 255, 255)
+
+
+@lru_cache
+def _table(cmap: str) -> np.ndarray:
+    """A color map as 256 RGB triples, uint8 (256, 3)."""
+    return (matplotlib.colormaps[cmap](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+
+
+def colorize(
+    array: np.ndarray, cmap: str = GREY, vmin: float | None = None, vmax: float | None = None
+) -> np.ndarray:
+    """Numbers to colors.
+
+    Args:
+        array: (rows, cols); uint8 is taken as positions in the color map.
+        cmap: A matplotlib color map's name.
+        vmin: Number that gets the first color; the array's smallest by default.
+        vmax: Number that gets the last color; the array's largest by default.
+
+    Returns:
+        uint8 (rows, cols, 3).
+    """
+    if array.dtype != np.uint8:
+        low = float(array.min()) if vmin is None else vmin
+        high = float(array.max()) if vmax is None else vmax
+        array = np.clip((array - low) * (255 / max(high - low, 1e-12)), 0, 255)
+        array = (array + 0.5).astype(np.uint8)
+    return _table(cmap)[array]
+
+
+def signed(array: np.ndarray, limit: float | None = None) -> np.ndarray:
+    """Signed numbers to blue–white–red with 0 exactly at white: uint8 (rows, cols, 3).
+
+    Args:
+        array: (rows, cols).
+        limit: Number that is fully red (and minus it, blue); the largest magnitude by default.
+    """
+    limit = float(np.abs(array).max()) if limit is None else limit
+    return colorize(array, SIGNED, -limit, limit)
+
+
+def enlarge(
+    picture: np.ndarray, rows: int, cols: int | None = None, smooth: bool = False
+) -> np.ndarray:
+    """A picture at another size: averages when shrinking, hard-edged pixels when growing.
+
+    Args:
+        picture: uint8 or float (rows, cols) or (rows, cols, 3).
+        rows: New number of rows.
+        cols: New number of columns; by default as many as keep the shape.
+        smooth: Blend between pixels when growing, as suits photos; kernels want hard edges.
+    """
+    cols = round(rows * picture.shape[1] / picture.shape[0]) if cols is None else cols
+    if rows < picture.shape[0]:
+        way = cv2.INTER_AREA
+    else:
+        way = cv2.INTER_LINEAR if smooth else cv2.INTER_NEAREST
+    return cv2.resize(picture, (cols, rows), interpolation=way)
+
+
+def rgb(picture: np.ndarray) -> np.ndarray:
+    """A uint8 picture (rows, cols) or (rows, cols, 3) as (rows, cols, 3)."""
+    return np.repeat(picture[:, :, np.newaxis], 3, axis=2) if picture.ndim == 2 else picture
+
+
+def framed(picture: np.ndarray, width: int = 1, color: tuple[int, int, int] = INK) -> np.ndarray:
+    """A picture with a line around it."""
+    return cv2.copyMakeBorder(rgb(picture), *[width] * 4, cv2.BORDER_CONSTANT, value=color)
+
+
+@lru_cache
+def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
+    """Matplotlib's DejaVu Sans, which is there wherever the course is; ``size`` in pixels."""
+    name = "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf"
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts/ttf" / name), size)
+
+
+@lru_cache(maxsize=512)
+def text(
+    words: str, size: int = 16, bold: bool = False, color: tuple[int, int, int] = INK
+) -> np.ndarray:
+    """Words as a picture, uint8 (rows, cols, 3), dark on white, as large as they need.
+
+    Args:
+        words: What to write; line breaks are kept.
+        size: Height of the letters in pixels.
+        bold: Whether to use the bold face.
+        color: RGB, 0–255.
+    """
+    face = font(size, bold)
+    ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
+    _, _, right, bottom = ruler.multiline_textbbox((0, 0), words or " ", font=face)
+    paper = Image.new("RGB", (int(right) + 1, max(int(bottom), round(size * 1.25)) + 2), PAPER)
+    ImageDraw.Draw(paper).multiline_text((0, 0), words, font=face, fill=color)
+    return np.asarray(paper)
+
+
+def stack(
+    pictures: list[np.ndarray], gap: int = 8, align: str = "left", across: bool = False
+) -> np.ndarray:
+    """Pictures below one another (or, with ``across``, beside one another) on white.
+
+    Args:
+        pictures: uint8 arrays (rows, cols) or (rows, cols, 3).
+        gap: Pixels between them.
+        align: "left" (top), "center" or "right" (bottom).
+        across: Beside rather than below one another.
+    """
+    axis, other = (1, 0) if across else (0, 1)
+    pictures = [rgb(picture) for picture in pictures]
+    extent = max(picture.shape[other] for picture in pictures)
+    shape = [0, 0, 3]
+    shape[other] = extent
+    shape[axis] = sum(picture.shape[axis] for picture in pictures) + gap * (len(pictures) - 1)
+    paper = np.full(shape, 255, np.uint8)
+    place = 0
+    for picture in pictures:
+        free = extent - picture.shape[other]
+        offset = {"left": 0, "center": free // 2, "right": free}[align]
+        spot = [slice(None), slice(None)]
+        spot[axis] = slice(place, place + picture.shape[axis])
+        spot[other] = slice(offset, offset + picture.shape[other])
+        paper[tuple(spot)] = picture
+        place += picture.shape[axis] + gap
+    return paper
+
+
+def titled(
+    picture: np.ndarray, title: str, size: int = 16, align: str = "left", bold: bool = False
+) -> np.ndarray:
+    """A picture with a line of text above it."""
+    return stack([text(title, size, bold), picture], gap=4, align=align)
+
+
+def padded(
+    picture: np.ndarray, rows: int = 0, cols: int = 0, margin: int = 0, align: str = "left"
+) -> np.ndarray:
+    """White around a picture: a margin, then at least (rows, cols) in all.
+
+    The picture stays at the top, and at the left unless ``align`` is "center".
+    """
+    picture = rgb(picture)
+    free = max(cols - picture.shape[1] - 2 * margin, 0)
+    left = margin + (free // 2 if align == "center" else 0)
+    right = margin + free - (left - margin)
+    bottom = margin + max(rows - picture.shape[0] - 2 * margin, 0)
+    return cv2.copyMakeBorder(
+        picture, margin, bottom, left, right, cv2.BORDER_CONSTANT, value=PAPER
+    )
+
+
+def color_bar(
+    cmap: str, low: str, high: str, middle: str = "", cols: int = 240, size: int = 14
+) -> np.ndarray:
+    """A horizontal color bar with its ends (and middle) written below it."""
+    ramp = colorize(np.tile(np.linspace(0, 255, cols).astype(np.uint8), (14, 1)), cmap)
+    words = [text(low, size), text(middle, size), text(high, size)]
+    labels = np.full((max(word.shape[0] for word in words), cols + 2, 3), 255, np.uint8)
+    for word, align in zip(words, (0, 0.5, 1), strict=True):
+        left = max(round((cols + 2 - word.shape[1]) * align), 0)
+        part = word[:, : cols + 2 - left]
+        labels[: part.shape[0], left : left + part.shape[1]] = np.minimum(
+            labels[: part.shape[0], left : left + part.shape[1]], part
+        )
+    return stack([framed(ramp), labels], gap=2)
+
+
+def png(picture: np.ndarray) -> bytes:
+    """A uint8 picture (rows, cols) or (rows, cols, 3) as the bytes of a PNG file."""
+    ordered = picture[:, :, ::-1] if picture.ndim == 3 else picture
+    # OpenCV's own settings for speed, without parameters: half the time of "compression 1"
+    done, encoded = cv2.imencode(".png", ordered)
+    if not done:
+        raise ValueError(f"a picture of the shape {picture.shape} cannot be made a PNG")
+    return encoded.tobytes()
+
+
+def figure(picture: np.ndarray, dpi: int = 100) -> Figure:
+    """A picture as a Figure of exactly its size, one picture pixel to one figure pixel."""
+    rows, cols = picture.shape[:2]
+    result = Figure(figsize=(cols / dpi, rows / dpi), dpi=dpi)
+    axes = result.add_axes((0, 0, 1, 1))
+    axes.imshow(rgb(picture), interpolation="none", aspect="auto")
+    axes.axis("off")
+    return result

@@ -1,0 +1,72 @@
+"""Filters as tiles: hard-edged squares, framed, in rows and grids, with labels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from helpers.plots import canvas
+
+_EMPTY = (236, 236, 236)
+
+
+def colors(positions: np.ndarray, scale: str, axis: int | None = -1) -> np.ndarray:
+    """Positions 0–1 to colors: (rows, cols, n) → (n, rows, cols, 3), or in place with no axis."""
+    cmap = canvas.SIGNED if scale == "signed" else canvas.GREY
+    flat = canvas.colorize(positions.reshape(positions.shape[0], -1), cmap, 0, 1)
+    painted = flat.reshape(*positions.shape, 3)
+    return painted if axis is None else np.moveaxis(painted, -2, 0)
+
+
+def tile(colors: np.ndarray, side: int) -> np.ndarray:
+    """A filter's colors (rows, cols, 3) enlarged to about ``side`` pixels, with a thin frame."""
+    square = max(side // max(colors.shape[:2]), 1)
+    return canvas.framed(colors.repeat(square, axis=0).repeat(square, axis=1))
+
+
+def row(tiles: np.ndarray, side: int, gap: int = 6) -> np.ndarray:
+    """Filters' colors (n, rows, cols, 3) as tiles beside one another."""
+    return canvas.stack([tile(colors, side) for colors in tiles], gap, across=True)
+
+
+def words_row(words: list[str], side: int, gap: int = 6) -> np.ndarray:
+    """Words, each centered above or below a tile of a ``row`` of the same side and gap."""
+    cells = [canvas.padded(canvas.text(word, 16), cols=side + 2, align="center") for word in words]
+    return canvas.stack(cells, gap, across=True)
+
+
+def grid(tiles: np.ndarray, side: int, gap: int, columns: int, lines: int) -> np.ndarray:
+    """Framed tiles (n, rows, cols, 3) in lines and columns; places left over are light grey."""
+    count, rows, cols = tiles.shape[:3]
+    square = max(side // max(rows, cols), 1)
+    height, width = rows * square + 2, cols * square + 2
+    cells = np.full((lines * columns, height + gap, width + gap, 3), 255, np.uint8)
+    cells[:, :height, :width] = _EMPTY
+    cells[:count, :height, :width] = canvas.INK
+    large = tiles.repeat(square, axis=1).repeat(square, axis=2)
+    cells[:count, 1 : height - 1, 1 : width - 1] = large
+    picture = cells.reshape(lines, columns, height + gap, width + gap, 3).swapaxes(1, 2)
+    picture = picture.reshape(lines * (height + gap), columns * (width + gap), 3)
+    return picture[:-gap, :-gap]
+
+
+def label(words: str, rows: int, cols: int) -> np.ndarray:
+    """Words at the left of a space of their own, half-way up."""
+    word = canvas.text(words, 17)
+    paper = np.full((max(rows, word.shape[0]), max(cols, word.shape[1]), 3), 255, np.uint8)
+    put(paper, word, (paper.shape[0] - word.shape[0]) // 2, 0)
+    return paper
+
+
+def number(value: float, pattern: str = ".2f") -> str:
+    """A number with a real minus, and without one at 0."""
+    words = format(float(value), pattern)
+    if not words.strip("-0."):
+        words = words.lstrip("-")
+    return words.replace("-", "−")
+
+
+def put(paper: np.ndarray, picture: np.ndarray, row: int, col: int) -> None:
+    """Paste a picture, in place, cutting off what would stick out."""
+    row, col = max(row, 0), max(col, 0)
+    part = picture[: paper.shape[0] - row, : paper.shape[1] - col]
+    paper[row : row + part.shape[0], col : col + part.shape[1]] = part
