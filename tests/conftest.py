@@ -1,0 +1,91 @@
+"""What all tests share: quiet settings, the model and photo, and a sweep over explorers."""
+
+import os
+import tempfile
+from pathlib import Path
+
+# Before anything imports Keras or Jupyter: the bundled weights, and no file outside this folder.
+_scratch = tempfile.mkdtemp(prefix="cnn-tests-")
+os.environ["CNN_WEIGHTS"] = "bundled"
+os.environ["MPLBACKEND"] = "agg"
+for _name in ("MPLCONFIGDIR", "IPYTHONDIR", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR"):
+    os.environ[_name] = str(Path(_scratch, _name.lower()))
+    Path(os.environ[_name]).mkdir()
+
+import ipywidgets
+import numpy as np
+import pytest
+
+from helpers import activations, images, models
+
+
+@pytest.fixture(scope="session")
+def vgg16():
+    """VGG16's base with the bundled weights."""
+    return models.load_vgg16("bundled")
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """The cat, uint8 (224, 224, 3)."""
+    return images.load_photo("chelsea")
+
+
+@pytest.fixture(scope="session")
+def batch(photo):
+    """The cat as VGG16 takes it."""
+    return images.prepare(photo)
+
+
+@pytest.fixture(scope="session")
+def maps(vgg16, batch):
+    """All convolutions' feature maps of the cat."""
+    return activations.feature_maps(vgg16, batch)
+
+
+def _settings(control):
+    """The extremes of a control and a sample between."""
+    if isinstance(control, ipywidgets.IntSlider):
+        low, high = control.min, control.max
+        return sorted({low, low + 1 if high > low else low, (low + high) // 2, high})
+    if isinstance(control, ipywidgets.Checkbox):
+        return [not control.value, control.value]
+    values = [value for _, value in control._options_full]
+    return values if len(values) <= 8 else [*values[:2], *values[2:-1:4], values[-1]]
+
+
+@pytest.fixture
+def sweep():
+    """Visit the extremes of every control at every choice of the first; check what is shown.
+
+    Returns how many settings were visited.
+    """
+
+    def visit(explorer):
+        visited = 0
+        names = list(explorer.controls)
+        for control in explorer.controls.values():
+            assert control.description, "every control has a label"
+        first = explorer.controls[names[0]]
+        for leading in _settings(first):
+            first.value = leading
+            for name in names[1:] or names:
+                control = explorer.controls[name]
+                for value in _settings(control):
+                    control.value = value
+                    visited += 1
+                    _check_view(explorer)
+        return visited
+
+    return visit
+
+
+def _check_view(explorer):
+    import cv2
+
+    picture = cv2.imdecode(np.frombuffer(explorer.picture.value, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.std() > 1, f"a blank picture: {explorer.caption.value}"
+    assert 200 <= picture.shape[1] <= 1400, picture.shape
+    assert len(explorer.caption.value) > 40
+    assert "nan" not in explorer.caption.value.lower().replace("dominant", "")

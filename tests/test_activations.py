@@ -1,0 +1,212 @@
+"""Feature maps are Keras's, come in one pass, and are summed up rightly."""
+
+import logging
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from helpers import activations
+from helpers.quiet import keras
+
+small_maps = arrays(
+    np.float32,
+    st.tuples(st.integers(3, 5), st.integers(3, 5), st.integers(1, 6)),
+    elements=st.sampled_from([0.0, 0.0, 0.5, 3.0]),
+)
+
+
+def two_layers(shape=(8, 8, 1)):
+    photo = keras.Input(shape)
+    first = keras.layers.Conv2D(2, 3, padding="same", activation="relu", name="first")(photo)
+    pooled = keras.layers.MaxPooling2D(name="pool")(first)
+    return keras.Model(photo, keras.layers.Conv2D(3, 3, padding="same", name="second")(pooled))
+
+
+def test_maps_are_keras_own(vgg16, batch, maps):
+    wanted = keras.Model(vgg16.input, vgg16.get_layer("block3_conv2").output)(batch).numpy()
+    assert len(maps) == 13
+    assert maps["block3_conv2"].dtype == np.float32
+    np.testing.assert_allclose(maps["block3_conv2"], wanted, rtol=1e-4, atol=1e-4)
+
+
+def test_layers_come_in_the_order_asked_for_by_name_or_index(vgg16, batch):
+    found = activations.feature_maps(vgg16, batch, [17, "block1_pool", np.int64(2)])
+    assert list(found) == ["block5_conv3", "block1_pool", "block1_conv2"]
+    assert list(activations.feature_maps(vgg16, batch, "block1_conv1")) == ["block1_conv1"]
+    assert list(activations.feature_maps(vgg16, batch, np.int64(1))) == ["block1_conv1"]
+
+
+def test_the_second_call_traces_nothing():
+    class Counting(keras.layers.Layer):
+        runs = 0
+
+        def call(self, inputs):
+            Counting.runs += 1
+            return inputs * 1
+
+    photo = keras.Input((None, None, 1))
+    counting = Counting(name="counting")
+    model = keras.Model(photo, keras.layers.Conv2D(1, 1)(counting(photo)))
+    activations.feature_maps(model, np.ones((1, 8, 8, 1)), "counting")
+    runs = Counting.runs
+    for shape in ((1, 8, 8, 1), (3, 8, 8, 1), (1, 9, 6, 1)):
+        found = activations.feature_maps(model, np.ones(shape), "counting")
+        assert found["counting"].shape == shape
+    assert Counting.runs == runs
+
+
+def test_many_choices_of_layers_bring_no_warning(caplog):
+    with caplog.at_level(logging.WARNING):
+        for number in range(12):
+            model = two_layers((8 + 2 * number, 8, 1))
+            activations.feature_maps(model, np.ones((1, 8 + 2 * number, 8, 1)))
+    assert not caplog.records
+
+
+def test_new_weights_show_at_once():
+    model = two_layers()
+    batch = np.ones((1, 8, 8, 1), np.float32)
+    activations.feature_maps(model, batch, "second")
+    model.get_layer("second").set_weights([np.zeros((3, 3, 2, 3)), np.array([1.0, 2.0, 3.0])])
+    found = activations.feature_maps(model, batch, "second")["second"]
+    assert (found == [1, 2, 3]).all()
+
+
+def test_half_precision_comes_back_as_float32():
+    photo = keras.Input((4, 4, 1))
+    model = keras.Model(photo, keras.layers.Conv2D(1, 1, dtype="mixed_bfloat16")(photo))
+    (found,) = activations.feature_maps(model, np.ones((1, 4, 4, 1))).values()
+    assert found.dtype == np.float32
+
+
+def test_all_layers_cost_little_more_than_the_last(vgg16, batch):
+    import tensorflow as tf
+
+    plain = tf.function(lambda photo: vgg16(photo, training=False))
+    photo = tf.convert_to_tensor(batch)
+    works = (lambda: activations.feature_maps(vgg16, batch), lambda: plain(photo).numpy())
+    times = ([], [])
+    for _ in range(4):  # in turn, so that both meet the same machine
+        for work, spent in zip(works, times, strict=True):
+            start = time.process_time()
+            work()
+            spent.append(time.process_time() - start)
+    assert min(times[0][1:]) < 1.6 * min(times[1][1:])  # 1.25 on a quiet machine
+
+
+@pytest.mark.parametrize(
+    ("batch", "layers", "words"),
+    [
+        (np.ones((8, 8, 1)), None, r"\(any, 8, 8, 1\), not \(8, 8, 1\)"),
+        (np.ones((1, 9, 8, 1)), None, r"not \(1, 9, 8, 1\)"),
+        (np.ones((0, 8, 8, 1)), None, r"not \(0, 8, 8, 1\)"),
+        (np.ones((1, 8, 8, 1), np.uint8), None, "prepare the photo first"),
+        (np.full((1, 8, 8, 1), np.nan), None, "NaN or infinity"),
+        (np.full((1, 8, 8, 1), 1e300), None, "NaN or infinity"),
+        (np.ones((1, 8, 8, 1)), [], "no layers chosen"),
+        (np.ones((1, 8, 8, 1)), "third", "no layer 'third'"),
+        (np.ones((1, 8, 8, 1)), 17, "no layer 17"),
+    ],
+)
+def test_bad_input_is_refused_in_a_sentence(batch, layers, words):
+    with pytest.raises(ValueError, match=words):
+        activations.feature_maps(two_layers(), batch, layers)
+
+
+def test_a_photo_too_small_for_the_pools_is_refused():
+    photo = tensor = keras.Input((None, None, 1))
+    for _ in range(3):
+        tensor = keras.layers.MaxPooling2D()(keras.layers.Conv2D(1, 3, padding="same")(tensor))
+    model = keras.Model(photo, keras.layers.Conv2D(1, 3, padding="same")(tensor))
+    assert activations.feature_maps(model, np.ones((1, 8, 8, 1)))
+    with pytest.raises(ValueError, match="too small"):
+        activations.feature_maps(model, np.ones((1, 4, 4, 1)))
+
+
+@given(maps=small_maps)
+def test_zeros_and_dead_channels_are_counted(maps):
+    zeros = activations.sparsity(maps)
+    assert zeros.shape == (maps.shape[-1],)
+    assert set(activations.dead_channels(maps)) == {i for i, z in enumerate(zeros) if z == 1}
+    (layer,) = activations.statistics({"layer": maps[np.newaxis]})
+    assert layer.sparsity == pytest.approx(zeros.mean())
+    assert (layer.dead, layer.channels) == ((zeros == 1).sum(), maps.shape[-1])
+    assert layer.largest == maps.max()
+
+
+@given(maps=small_maps)
+def test_channels_are_ordered_by_mean_and_ties_keep_theirs(maps):
+    order = activations.by_activity(maps)
+    keys = [(-maps[:, :, channel].mean(dtype=np.float64), channel) for channel in order]
+    assert keys == sorted(keys)
+    assert sorted(order) == list(range(maps.shape[-1]))
+
+
+@given(maps=small_maps)
+def test_edge_and_inside_add_up(maps):
+    ring, inside = activations.edge_and_inside(maps)
+    rows, cols = maps.shape[:2]
+    within = (rows - 2) * (cols - 2)
+    total = ring * (rows * cols - within) + inside * within
+    np.testing.assert_allclose(total, maps.sum(axis=(0, 1), dtype=np.float64), atol=1e-6)
+    np.testing.assert_allclose(inside, maps[1:-1, 1:-1].mean(axis=(0, 1)), atol=1e-6)
+
+
+def test_distances_are_euclidean():
+    first = {"layer": np.zeros((1, 2, 2, 1))}
+    assert activations.distances(first, {"layer": np.full((1, 2, 2, 1), 3.0)}) == {"layer": 6.0}
+
+
+def photo_of_noise(side=12):
+    return np.random.default_rng(0).random((side, side))
+
+
+def test_what_is_there_can_be_read_back():
+    grey = photo_of_noise()
+    blocks = grey.reshape(6, 2, 6, 2).transpose(0, 2, 1, 3).reshape(6, 6, 4)
+    reading = activations.read_back(blocks @ np.random.default_rng(1).random((4, 9)), grey)
+    assert reading.share > 0.99
+    np.testing.assert_allclose(reading.picture, grey, atol=0.1)
+
+
+def test_what_is_not_there_cannot_even_with_many_channels():
+    noise = np.random.default_rng(2).random((6, 6, 100))  # enough to learn 36 positions by heart
+    assert activations.read_back(noise, photo_of_noise()).share < 0.15
+
+
+def test_leaving_out_in_closed_form_is_leaving_out(monkeypatch):
+    rng = np.random.default_rng(3)
+    grey, maps = rng.random((4, 5)), rng.random((4, 5, 3))
+    monkeypatch.setattr(activations, "_RIDGES", [2.0])
+    found = activations.read_back(maps, grey).picture
+    signals = maps.reshape(20, 3)
+    signals = (signals - signals.mean(axis=0)) / signals.std(axis=0)
+    # the intercept isn't held back; scaling and ridge are those of all positions
+    design, held = np.c_[np.ones(20), signals], np.diag([0, 2.0, 2.0, 2.0])
+    for position in range(20):
+        kept = np.arange(20) != position
+        weights = np.linalg.solve(
+            design[kept].T @ design[kept] + held, design[kept].T @ grey.ravel()[kept]
+        )
+        guess = np.clip(design[position] @ weights, 0, 1)
+        assert found.ravel()[position] == pytest.approx(guess, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda: activations.edge_and_inside(np.ones((2, 9, 1))), "at least 3 rows"),
+        (lambda: activations.edge_and_inside(np.ones((1, 9, 9, 1))), r"not \(1, 9, 9, 1\)"),
+        (lambda: activations.read_back(np.ones((5, 4, 1)), photo_of_noise()), "whole multiple"),
+        (lambda: activations.read_back(np.ones((4, 4, 1)), np.ones((8, 8))), "nothing to read"),
+        (lambda: activations.distances({"a": np.ones(1)}, {"b": np.ones(1)}), "same layers"),
+        (lambda: activations.distances({"a": np.ones(1)}, {"a": np.ones(2)}), "a has maps of"),
+    ],
+)
+def test_numbers_that_make_no_sense_are_refused(call, words):
+    with pytest.raises(ValueError, match=words):
+        call()

@@ -1,0 +1,161 @@
+"""The stored lessons are clean, in order, and the checks that say so can fail."""
+
+import base64
+import io
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "notebooks"))
+
+import rebuild
+
+LESSONS = rebuild.lessons()
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lesson_is_clean(path):
+    assert rebuild.problems(path) == []
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_lesson_has_the_common_shape(path):
+    notebook = nbformat.read(path, as_version=4)
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for part in ("**Aims.**", "**Time", "**Before this", "## Recap", "**Next"):
+        assert part in text, part
+    assert text.startswith(f"# {path.name[:2]} · ")
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert "exercises." in code
+    assert "assert " in code
+
+
+def test_lessons_are_numbered_without_gaps():
+    assert [int(path.name[:2]) for path in LESSONS] == list(range(len(LESSONS)))
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path):
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            for target in _links(cell.source):
+                assert (path.parent / target).exists(), target
+
+
+def test_readme_and_lesson_00_name_every_lesson():
+    first = nbformat.read(LESSONS[0], as_version=4)
+    start = "\n".join(cell.source for cell in first.cells)
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for path in LESSONS:
+        assert f"(notebooks/{path.name})" in readme
+    for path in LESSONS[1:]:
+        assert f"({path.name})" in start
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_all_tables_give_the_lessons_own_minutes(path):
+    first, own = (nbformat.read(p, as_version=4).cells for p in (LESSONS[0], path))
+    (minutes,) = re.findall(r"\*\*Time\W* about (\d+) minutes", own[0].source)
+    tables = (ROOT / "README.md").read_text(encoding="utf-8") + "\n"
+    tables += "\n".join(cell.source for cell in first if cell.cell_type == "markdown")
+    lesson = path.stem.replace("_", " ")
+    rows = [line for line in tables.splitlines() if re.match(rf"\| \W*{lesson}\W", line)]
+    assert len(rows) == 2
+    assert all(row.endswith(f"| {minutes} |") for row in rows), rows
+
+
+def _links(text):
+    found = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text)
+    return [target for target in found if "://" not in target and "attachment:" not in target]
+
+
+@pytest.fixture
+def stored(tmp_path, monkeypatch):
+    """Lesson 00 in a folder of its own, and a function that damages and judges it."""
+    monkeypatch.setattr(rebuild, "FOLDER", tmp_path)
+    path = tmp_path / LESSONS[0].name
+
+    def judge(damage):
+        notebook = nbformat.read(LESSONS[0], as_version=4)
+        damage(notebook, [cell for cell in notebook.cells if cell.cell_type == "code"])
+        nbformat.write(notebook, path)
+        return "\n".join(rebuild.problems(path))
+
+    return judge
+
+
+def _stream(text, name="stdout"):
+    return nbformat.v4.new_output("stream", text=text, name=name)
+
+
+def _add(notebook, cells, output):
+    cells[1].outputs.append(output)
+
+
+@pytest.mark.parametrize(
+    ("damage", "complaint"),
+    [
+        (lambda nb, cells: setattr(cells[2], "source", "1 + 1"), "edited after"),
+        (lambda nb, cells: setattr(cells[2], "execution_count", None), "not run from top"),
+        (lambda nb, cells: nb.metadata.update(widgets={}), "extra metadata"),
+        (lambda nb, cells: cells[2].metadata.update(scrolled=True), "extra metadata"),
+        (lambda nb, cells: _add(nb, cells, _stream("x", "stderr")), "stderr"),
+        (lambda nb, cells: _add(nb, cells, _stream("/home/ada/x.png")), "machine's path"),
+        (
+            lambda nb, cells: _add(nb, cells, nbformat.v4.new_output("error", ename="E")),
+            "an error",
+        ),
+        (lambda nb, cells: cells[1].metadata.update(tags=[]), "neither the tag"),
+        (
+            lambda nb, cells: _add(
+                nb,
+                cells,
+                nbformat.v4.new_output("display_data", {rebuild.WIDGET_VIEW: {}}),
+            ),
+            "widget view",
+        ),
+        (lambda nb, cells: setattr(cells[3], "source", "pass\n" * 30), "over 20 lines"),
+        (lambda nb, cells: _add(nb, cells, _stream("x" * 2_000_000)), "over 1500000"),
+    ],
+)
+def test_a_dirty_lesson_is_refused(stored, damage, complaint):
+    assert stored(lambda notebook, cells: None) == ""
+    assert complaint in stored(damage)
+
+
+def test_cleaning_keeps_what_matters():
+    source = np.zeros((40, 60, 3), np.uint8)
+    source[:, 30:] = (10, 200, 90)
+    file = io.BytesIO()
+    Image.fromarray(source).save(file, format="PNG")
+    data = {
+        "image/png": base64.b64encode(file.getvalue()).decode(),
+        "text/plain": "<Figure size 60x40 with 1 Axes>",
+    }
+    notebook = nbformat.v4.new_notebook(
+        metadata={
+            "widgets": {"state": {}},
+            "kernelspec": {"name": "my-own", "display_name": "Mine"},
+        },
+        cells=[
+            nbformat.v4.new_code_cell(
+                "1",
+                metadata={"tags": ["nbval-check-output"], "execution": {"shell": "now"}},
+                outputs=[nbformat.v4.new_output("display_data", data)],
+            )
+        ],
+    )
+    rebuild.clean(notebook)
+    (cell,) = notebook.cells
+    assert cell.metadata == {"tags": ["nbval-check-output"]}
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "code_digest"}
+    picture = Image.open(io.BytesIO(base64.b64decode(cell.outputs[0].data["image/png"])))
+    assert picture.mode == "P"
+    np.testing.assert_array_equal(np.asarray(picture.convert("RGB")), source)

@@ -1,0 +1,299 @@
+"""One scan over many photos, against brute force, whatever the batch, the source and the model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from helpers import datasets, images, models, patches
+from helpers.quiet import keras
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "cats_and_dogs"
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A small network of random weights: 12 × 12 photos, maps of 10 × 10 and 5 × 5."""
+    keras.utils.set_random_seed(3)
+    stack = [
+        keras.Input((12, 12, 3)),
+        keras.layers.Conv2D(4, 3, activation="relu", name="conv"),
+        keras.layers.MaxPooling2D(name="pool"),
+        keras.layers.Flatten(name="flat"),
+        keras.layers.Dense(3, name="dense"),
+    ]
+    return keras.Sequential(stack)
+
+
+def noise(count, seed=0):
+    return list(np.random.default_rng(seed).integers(0, 256, (count, 12, 12, 3), dtype=np.uint8))
+
+
+def scan(model, layers, photos, **options):
+    return patches.scan(model, layers, photos, images.scale_to_one, progress=False, **options)
+
+
+def maps_of(model, photos, name):
+    inner = keras.Model(model.inputs[0], model.get_layer(name).output)
+    return np.stack([inner(images.scale_to_one(photo))[0] for photo in photos])
+
+
+def same(one, other):
+    return all(
+        np.array_equal(getattr(one, name), getattr(other, name))
+        for name in ("values", "photos", "rows", "cols")
+    )
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    count=st.integers(1, 40),
+    top=st.integers(1, 12),
+    batch=st.integers(1, 50),
+    workers=st.integers(1, 4),
+    seed=st.integers(0, 99),
+)
+def test_a_scan_finds_what_brute_force_finds(model, count, top, batch, workers, seed):
+    photos = noise(count, seed)
+    ranking = scan(model, "conv", photos, top=top, batch=batch, workers=workers)["conv"]
+    maps = maps_of(model, photos, "conv")
+    highest = maps.max(axis=(1, 2))
+    for channel in range(4):
+        hits = ranking.best(channel)
+        order = np.sort(highest[:, channel])[::-1]
+        assert len(hits) == min(top, count)
+        np.testing.assert_allclose([hit.value for hit in hits], order[: len(hits)], rtol=1e-5)
+        for hit in hits:
+            value = maps[hit.photo, hit.row, hit.col, channel]
+            assert value == pytest.approx(hit.value, rel=1e-5)
+        assert len({hit.photo for hit in hits}) == len(hits)
+
+
+@settings(max_examples=10, deadline=None)
+@given(count=st.integers(1, 40), batch=st.integers(1, 50), workers=st.integers(1, 4))
+def test_the_result_is_the_same_to_the_last_bit_whatever_the_batch(model, count, batch, workers):
+    photos = noise(count)
+    first = scan(model, ["conv", "dense"], photos)
+    other = scan(model, ["conv", "dense"], iter(photos), batch=batch, workers=workers)
+    assert all(same(first[name], other[name]) for name in ("conv", "dense"))
+
+
+def test_a_result_does_not_depend_on_a_photos_neighbors(model):
+    photos = noise(21)
+    values = {}
+    for shift in (0, 1, 5):
+        ranking = scan(model, "conv", photos[shift:] + photos[:shift], top=21)["conv"]
+        values[shift] = ranking.values
+    assert np.array_equal(values[0], values[1]) and np.array_equal(values[0], values[5])
+
+
+def test_of_equal_photos_and_places_the_first_wins(model):
+    flat = np.full((12, 12, 3), 200, np.uint8)
+    ranking = scan(model, "conv", [flat] * 20, top=5)["conv"]
+    assert ranking.photos.tolist() == [[0, 1, 2, 3, 4]] * 4
+    assert not ranking.rows.any() and not ranking.cols.any()
+
+
+def test_single_units_are_ranked_as_well(model):
+    photos = noise(20)
+    result = scan(model, ["conv", "pool"], photos, top=4, each_unit=True)
+    for name in ("conv", "pool"):
+        maps = maps_of(model, photos, name)
+        for row, col, channel in ((0, 0, 0), (2, 4, 3), (4, 1, 2)):
+            hits = result[name].best(channel, row, col)
+            wanted = np.sort(maps[:, row, col, channel])[::-1][:4]
+            np.testing.assert_allclose([hit.value for hit in hits], wanted, rtol=1e-5)
+            assert all((hit.row, hit.col) == (row, col) for hit in hits)
+        assert same(result[name], scan(model, name, photos, top=4)[name])
+
+
+def test_silent_channels_are_named(model):
+    mute = keras.models.clone_model(model)
+    kernel, bias = model.get_layer("conv").get_weights()
+    bias[2] = -1000
+    mute.get_layer("conv").set_weights([kernel, bias])
+    ranking = scan(mute, "conv", noise(5))["conv"]
+    assert ranking.silent().tolist() == [2]
+    assert ranking.by_strength()[-1] == 2
+
+
+def test_dense_layers_see_the_whole_photo(model):
+    photos = noise(10)
+    result = scan(model, "dense", photos, top=3)
+    maps = maps_of(model, photos, "dense")
+    hits = result["dense"].best(1)
+    assert [hit.photo for hit in hits] == np.argsort(-maps[:, 1])[:3].tolist()
+    assert result["dense"].field is None
+    assert np.array_equal(result.patch("dense", hits[0]), photos[hits[0].photo])
+
+
+def test_a_model_of_any_size_takes_the_size_asked_for():
+    inputs = keras.Input((None, None, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 3, strides=2, name="conv")(inputs))
+    result = scan(model, 1, noise(3), size=(15, 11))
+    assert result["conv"].map_shape == (7, 5, 2) and result.size == (15, 11)
+    with pytest.raises(ValueError, match=r"size=\(128, 128\)"):
+        scan(model, 1, noise(3))
+
+
+# Sources
+
+
+def test_folders_lists_iterators_and_arrays_give_the_same(model, tmp_path):
+    photos = noise(11)
+    for number, photo in enumerate(photos):
+        Image.fromarray(photo).save(tmp_path / f"{number:02}.png")
+    paths = sorted(tmp_path.iterdir())
+    first = scan(model, "conv", tmp_path)
+    sources = (paths, map(str, paths), np.stack(photos), ((p.name, p.read_bytes()) for p in paths))
+    for source in sources:
+        assert same(first["conv"], scan(model, "conv", source)["conv"])
+    assert first.names == [str(path) for path in paths]
+
+
+def test_unreadable_files_are_skipped_and_named_at_the_end(model, tmp_path, capsys):
+    for number, photo in enumerate(noise(10)):
+        Image.fromarray(photo).save(tmp_path / f"{number}.png")
+    (tmp_path / "3.png").write_bytes(b"no image")
+    whole = (tmp_path / "8.png").read_bytes()
+    (tmp_path / "8.png").write_bytes(whole[: len(whole) // 2])
+    result = scan(model, "conv", tmp_path, top=10)
+    assert [Path(skipped.name).name for skipped in result.skipped] == ["3.png", "8.png"]
+    assert sorted({hit.photo for hit in result["conv"].best(0)}) == [0, 1, 2, 4, 5, 6, 7, 9]
+    said = capsys.readouterr().out
+    assert said.startswith("Skipped 2 of 10 photos") and "3.png" in said and "8.png" in said
+    assert "2 skipped" in repr(result) and "8 photos" in repr(result)
+
+
+def test_photos_come_back_as_they_were_scanned(model, tmp_path):
+    photos = noise(30)
+    paths = []
+    for number, photo in enumerate(photos):
+        paths.append(tmp_path / f"{number}.png")
+        Image.fromarray(photo).save(paths[-1])
+    for source in (photos, paths, iter(paths)):
+        result = scan(model, "conv", source, top=2)
+        for hit in result["conv"].best(1):
+            assert np.array_equal(result.photo(hit.photo), photos[hit.photo])
+
+
+def test_of_an_iterators_photos_only_those_in_a_ranking_are_kept(model):
+    photos = noise(300)
+    result = scan(model, ["conv", "dense"], iter(photos), top=1)
+    used = {
+        hit.photo for name in ("conv", "dense") for c in range(3) for hit in result[name].best(c)
+    }
+    assert used <= set(result._sources) and len(result._sources) <= 7
+    lost = next(number for number in range(300) if number not in result._sources)
+    with pytest.raises(ValueError, match="not in any ranking"):
+        result.photo(lost)
+
+
+def test_what_is_kept_of_an_iterators_photos_is_nearly_what_was_scanned(model):
+    crops = [crop for _, crop in datasets.sample_crops((12, 12))]
+    result = scan(model, "conv", iter(crops), top=3)
+    for hit in result["conv"].best(0):
+        difference = result.photo(hit.photo).astype(int) - crops[hit.photo]
+        assert np.abs(difference).mean() < 4
+
+
+def test_photos_are_taken_from_a_generator_as_they_are_needed(model):
+    given, at_once = [], []
+
+    def source():
+        for photo in noise(200):
+            given.append(1)
+            yield photo
+
+    def prepare(batch):
+        at_once.append(len(given) - patches.GROUP * len(at_once))
+        return images.scale_to_one(batch)
+
+    patches.scan(model, "conv", source(), prepare, batch=16, progress=False)
+    assert len(given) == 200 and max(at_once) <= 16 + 2 * patches.GROUP + 1
+
+
+# Patches
+
+
+def test_a_patch_is_the_units_field_and_grey_outside_the_photo(vgg16):
+    photo = np.random.default_rng(0).integers(0, 100, (224, 224, 3), dtype=np.uint8)
+    result = patches.scan(vgg16, "block1_conv2", [photo], images.prepare, progress=False)
+    inside = result.patch("block1_conv2", patches.Hit(0, 1.0, 10, 20))
+    assert np.array_equal(inside, photo[8:13, 18:23])
+    corner = result.patch("block1_conv2", patches.Hit(0, 1.0, 0, 223))
+    assert corner.shape == (5, 5, 3)
+    assert np.all(corner[:2] == patches.OUTSIDE) and np.all(corner[:, 3:] == patches.OUTSIDE)
+    assert np.array_equal(corner[2:, :3], photo[:3, 221:])
+
+
+# Mistakes
+
+
+@pytest.mark.parametrize(
+    "layers, options, message",
+    [
+        ("none", {}, "no layer 'none'"),
+        ([], {}, "at least one layer"),
+        ("conv", {"top": 0}, "at least 1"),
+        ("conv", {"batch": 0}, "at least 1"),
+        ("conv", {"size": (9, 9)}, r"takes photos of \(12, 12\)"),
+        ("conv", {"top": 10**6, "each_unit": True}, "400 units"),
+    ],
+)
+def test_wrong_requests_say_what_is_wrong(model, layers, options, message):
+    with pytest.raises(ValueError, match=message):
+        scan(model, layers, noise(3), **options)
+
+
+def test_wrong_sources_say_what_is_wrong(model, tmp_path):
+    with pytest.raises(ValueError, match="not as int"):
+        scan(model, "conv", 5)
+    with pytest.raises(ValueError, match="none of 2 photos could be read"):
+        scan(model, "conv", [tmp_path / "a.png", tmp_path / "b.png"])
+    with pytest.raises(ValueError, match="none of 0"):
+        scan(model, "conv", [])
+    with pytest.raises(FileNotFoundError, match="no folder"):
+        scan(model, "conv", tmp_path / "none")
+
+
+def test_wrong_questions_say_what_is_wrong(model):
+    result = scan(model, "conv", noise(3))
+    with pytest.raises(ValueError, match="it has conv"):
+        result["pool"]
+    with pytest.raises(ValueError, match="channels 0 to 3"):
+        result["conv"].best(4)
+    with pytest.raises(ValueError, match="each_unit=True"):
+        result["conv"].best(0, 1, 1)
+    with pytest.raises(ValueError, match="both"):
+        result["conv"].best(0, row=1)
+    with pytest.raises(ValueError, match="photos 0 to 2"):
+        result.photo(3)
+
+
+def test_nan_in_a_layer_is_an_error():
+    linear = keras.Sequential([keras.Input((12, 12, 3)), keras.layers.Conv2D(2, 3, name="linear")])
+    with pytest.raises(ValueError, match="linear answers with NaN"):
+        patches.scan(
+            linear, "linear", noise(3), lambda batch: batch * np.float32("nan"), progress=False
+        )
+
+
+@pytest.mark.skipif(
+    not (SHARED / "train").is_dir(), reason="no cat and dog photos in ../shared/data"
+)
+def test_all_two_thousand_photos_are_scanned():
+    network = models.load_cat_dog()
+    result = patches.scan(
+        network, ["conv4", "dog"], SHARED / "train", images.scale_to_one, progress=False
+    )
+    assert len(result.names) == 2000 and not result.skipped
+    assert len(result["conv4"].silent()) < 64
+    doggiest = [result.names[hit.photo] for hit in result["dog"].best(0)]
+    assert sum("dogs" in name for name in doggiest) >= 7
+    hit = result["conv4"].best(0)[0]
+    again = datasets.load_photo(result.names[hit.photo], (150, 150))
+    assert np.array_equal(result.photo(hit.photo), again)
