@@ -144,8 +144,8 @@ def train_stage(
     peak: float,
     cifar: tuple[np.ndarray, np.ndarray],
     pets: tuple[list[np.ndarray], np.ndarray],
-    batch: int = 128,
-    seed: int = 0,
+    batch: int,
+    seed: int,
 ) -> None:
     """Train for some epochs at one image size, in place."""
 
@@ -222,6 +222,7 @@ def main() -> None:
         default="32:12:0.1,64:4:0.02,64:3:0.02",
         help="pixels:epochs:peak rate of each stage",
     )
+    parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--evaluate", type=Path, metavar="FILE", help="only measure these weights")
     parser.add_argument("--side", type=int, default=64, help="pixels at which to measure")
     args = parser.parse_args()
@@ -242,7 +243,9 @@ def main() -> None:
                 network.set_weights(previous)
             none = ([], np.empty(0, np.int32))
             with_pets = pets if number > 1 else none
-            train_stage(network, int(side), int(epochs), peak, cifar, with_pets, seed=number)
+            train_stage(
+                network, int(side), int(epochs), peak, cifar, with_pets, args.batch, seed=number
+            )
             previous = network.get_weights()
             network.save_weights(args.out.with_suffix(f".stage{number}.weights.h5"))
         arrays = {name: array.astype(np.float16) for name, array in fold(network).items()}
