@@ -371,7 +371,7 @@ def _download_folder() -> Path:
 def _download(target: Path) -> None:
     from tqdm.auto import tqdm
 
-    response = weight_files._answer_in_time(ARCHIVE_URL)
+    response = weight_files.open_url(ARCHIVE_URL)
     try:
         stated = dict(
             part.strip().split("=", 1)

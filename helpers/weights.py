@@ -91,7 +91,7 @@ def fetch(remote: RemoteFile) -> Path:
     try:
         with (
             os.fdopen(handle, "wb") as file,
-            contextlib.closing(_answer_in_time(remote.url)) as response,
+            contextlib.closing(open_url(remote.url)) as response,
         ):
             _copy(response, file, name)
         if _md5(Path(part)) != remote.md5:
@@ -200,7 +200,7 @@ def _copy(response, file, name: str) -> None:  # noqa: ANN001 (a requests.Respon
         raise OSError(f"the download of {name} broke off after {file.tell()} of {size} bytes")
 
 
-def _answer_in_time(url: str):  # noqa: ANN202 (a requests.Response)
+def open_url(url: str):  # noqa: ANN202 (a requests.Response)
     """Open a URL; give up after ANSWER_SECONDS even where the name service never answers."""
     import requests
 

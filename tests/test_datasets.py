@@ -180,7 +180,7 @@ def server(tmp_path, monkeypatch):
                 raise AssertionError("nothing should be downloaded")
             return answer
 
-        monkeypatch.setattr(weights, "_answer_in_time", give)
+        monkeypatch.setattr(weights, "open_url", give)
 
     return content, answers
 

@@ -17,7 +17,7 @@ PICTURE_LAYOUT = {
     "width": "auto",
     "height": "auto",
     "max_width": "100%",
-    "max_height": "62vh",
+    "max_height": "66vh",
     "align_self": "flex-start",
 }
 
@@ -73,12 +73,13 @@ class Explorer(ipywidgets.VBox):
         self.picture = Picture(format="png", layout=PICTURE_LAYOUT)
         self.caption = ipywidgets.HTML()
         for control in controls.values():
-            control.layout.width = "min(640px, 98%)"
+            control.layout.width = "min(500px, 98%)"
             control.style.description_width = "8em"
             if hasattr(control, "continuous_update"):
                 control.continuous_update = True
             control.observe(self._changed, "value")
-        super().__init__([*controls.values(), self.picture, self.caption])
+        beside = ipywidgets.Box(list(controls.values()), layout={"flex_flow": "row wrap"})
+        super().__init__([beside, self.picture, self.caption])
         self._changed()
 
     def _changed(self, _change: dict | None = None) -> None:

@@ -127,6 +127,14 @@ class Lesson:
             polling=200,
         )
 
+    def wait_until_idle(self):
+        """Wait until the kernel has answered everything it was asked."""
+        self.page.wait_for_timeout(150)
+        self.page.wait_for_function(
+            "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status === 'idle'"
+        )
+        self.page.wait_for_timeout(150)
+
     def outputs(self):
         """All stored outputs, cell by cell."""
         return self.page.evaluate(
