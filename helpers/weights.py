@@ -14,7 +14,7 @@ import tempfile
 import threading
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -200,8 +200,15 @@ def _copy(response, file, name: str) -> None:  # noqa: ANN001 (a requests.Respon
         raise OSError(f"the download of {name} broke off after {file.tell()} of {size} bytes")
 
 
-def open_url(url: str):  # noqa: ANN202 (a requests.Response)
-    """Open a URL; give up after ANSWER_SECONDS even where the name service never answers."""
+def open_url(url: str) -> Any:
+    """Open a URL; give up after ANSWER_SECONDS even where the name service never answers.
+
+    Returns:
+        A ``requests.Response`` whose body is still to be read.
+
+    Raises:
+        OSError: No connection, no answer in time, or an answer other than the file.
+    """
     import requests
 
     host = url.split("/")[2]

@@ -31,11 +31,14 @@ def chromium():
 
 
 @pytest.fixture(scope="session")
-def browser(chromium):
+def browser(chromium, tmp_path_factory):
     from playwright.sync_api import sync_playwright
 
+    home = {"HOME": str(tmp_path_factory.mktemp("browser"))}
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        started = playwright.chromium.launch(
+            executable_path=chromium, args=FLAGS, env={**os.environ, **home}
+        )
         yield started
         started.close()
 
