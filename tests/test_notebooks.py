@@ -3,19 +3,15 @@
 import base64
 import io
 import re
-import sys
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
+import rebuild
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "notebooks"))
-
-import rebuild
-
 LESSONS = rebuild.lessons()
 
 

@@ -1,8 +1,8 @@
 """Run the lessons and store their outputs; or check that they are clean.
 
-    python notebooks/rebuild.py                   run and store all of them
-    python notebooks/rebuild.py 03 05             only lessons 03 and 05
-    python notebooks/rebuild.py --check           run nothing, list what is wrong
+    python tests/rebuild.py                   run and store all of them
+    python tests/rebuild.py 03 05             only lessons 03 and 05
+    python tests/rebuild.py --check           run nothing, list what is wrong
 
 A lesson is executed on the bundled weights in its own folder. Then its pictures get a palette
 (smaller), widget views (dead without a kernel) and volatile metadata are dropped.
@@ -23,7 +23,7 @@ from pathlib import Path
 import nbformat
 from PIL import Image
 
-FOLDER = Path(__file__).resolve().parent
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 MAX_BYTES = 1_500_000
 MAX_LINES = 20
 LEGIBLE_NAME = re.compile(r"\d\d_[a-z0-9_]+")
