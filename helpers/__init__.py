@@ -2,8 +2,9 @@
 
 Read the modules in the order in which data flows; each imports only from those before it:
 
-``images`` → ``models`` → ``layers`` → ``convolution``, ``filters``, ``activations``,
-``receptive_field`` → ``plots`` → ``widgets``; ``exercises`` stands beside them.
+``images`` → ``weights`` → ``models`` → ``layers`` → ``convolution``, ``filters``,
+``activations``, ``receptive_field`` → ``datasets``, ``patches`` → ``plots`` → ``widgets``;
+``exercises`` stands beside them.
 
 Importing this package loads nothing else: TensorFlow is imported where it is first needed.
 """
