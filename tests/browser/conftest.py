@@ -60,7 +60,7 @@ def lab(tmp_path_factory):
     news = home / "settings" / "@jupyterlab" / "apputils-extension"
     news.mkdir(parents=True)
     (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
-    environment = {**os.environ, "CNN_WEIGHTS": "bundled"}
+    environment = {**os.environ, "CNN_WEIGHTS": "bundled", "HOME": str(home)}
     environment["JUPYTERLAB_SETTINGS_DIR"] = str(home / "settings")
     environment["JUPYTERLAB_WORKSPACES_DIR"] = str(home / "workspaces")
     for kind in ("CONFIG", "DATA", "RUNTIME"):
