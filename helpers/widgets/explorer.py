@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import anywidget
 import ipywidgets
 import numpy as np
 import traitlets
@@ -29,14 +31,11 @@ class View(NamedTuple):
     caption: str  # what is shown and its key numbers, plain text
 
 
-class Picture(ipywidgets.Image):
-    """An image whose ``tooltip`` names it for those who can't see it.
+class Names(anywidget.AnyWidget):
+    """Unseen: gives an explorer's sliders a name and its picture a text, for screen readers."""
 
-    The browser's part of ipywidgets shows the tooltip of a widget only where it finds an empty
-    ``description``, which ``ipywidgets.Image`` lacks; without it no picture is shown at all.
-    """
-
-    description = traitlets.Unicode("").tag(sync=True)
+    _esm = Path(__file__).with_name("names.js")
+    title = traitlets.Unicode().tag(sync=True)
 
 
 class Explorer(ipywidgets.VBox):
@@ -47,8 +46,8 @@ class Explorer(ipywidgets.VBox):
 
     Attributes:
         controls: The controls by name, in the order they are shown.
-        picture: The ``Picture``.
-        caption: The ``ipywidgets.HTML`` below it.
+        picture: The ``ipywidgets.Image``.
+        caption: The ``ipywidgets.HTML`` below it; in the browser it is the picture's alt text too.
     """
 
     def __init__(
@@ -65,12 +64,13 @@ class Explorer(ipywidgets.VBox):
             draw: Takes the controls' values by name, returns a ``View``.
             adapt: Takes all values, returns new traits for controls whose range depends on
                 others, such as ``{"filter": {"max": 511}}``. Called before every drawing.
-            title: A few words that name the explorer where no widget can be shown.
+            title: A few words that name the explorer, to screen readers and where no widget can
+                be shown.
         """
         self.controls = controls
         self.title = title
         self._draw, self._adapt, self._busy = draw, adapt, False
-        self.picture = Picture(format="png", layout=PICTURE_LAYOUT)
+        self.picture = ipywidgets.Image(format="png", layout=PICTURE_LAYOUT)
         self.caption = ipywidgets.HTML()
         for control in controls.values():
             control.layout.width = "min(500px, 98%)"
@@ -79,7 +79,9 @@ class Explorer(ipywidgets.VBox):
                 control.continuous_update = True
             control.observe(self._changed, "value")
         beside = ipywidgets.Box(list(controls.values()), layout={"flex_flow": "row wrap"})
-        super().__init__([beside, self.picture, self.caption])
+        names = Names(title=title, layout={"display": "none"})
+        super().__init__([beside, self.picture, self.caption, names])
+        self.add_class("cnn-explorer")
         self._changed()
 
     def _changed(self, _change: dict | None = None) -> None:
@@ -95,7 +97,6 @@ class Explorer(ipywidgets.VBox):
         finally:
             self._busy = False
         self.picture.value = canvas.png(view.picture)
-        self.picture.tooltip = view.caption
         self.caption.value = f'<p style="line-height: 1.4">{html.escape(view.caption)}</p>'
 
     def _values(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A real JupyterLab and a real browser to drive it with."""
+"""A real JupyterLab, Notebook 7 and Voilà, and a real browser to drive them with."""
 
 import contextlib
 import os
@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -19,6 +20,7 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
+LAPTOP = {"width": 1366, "height": 768}
 
 
 @pytest.fixture(scope="session")
@@ -44,61 +46,108 @@ def browser(chromium, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def lab(tmp_path_factory):
-    """Address of a JupyterLab that shows a copy of the course, with settings of its own."""
-    home = tmp_path_factory.mktemp("lab")
+def start_server(chromium, tmp_path_factory):
+    """A function that serves a copy of the course, with settings of its own.
+
+    It takes a module to run, such as ``jupyterlab``, and its arguments, in which ``{port}``,
+    ``{course}`` and ``{token}`` are filled in; it returns the address and the token.
+    """
+    with contextlib.ExitStack() as running:
+
+        def start(module, *arguments):
+            home = tmp_path_factory.mktemp(module)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            filled = {"port": port, "course": _course(home), "token": secrets.token_hex(16)}
+            log = running.enter_context((home / "log").open("wb"))
+            server = subprocess.Popen(
+                [sys.executable, "-m", module]
+                + [argument.format(**filled) for argument in arguments],
+                cwd=home / "course" / "notebooks",
+                env=_environment(home),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            running.callback(_stop, server)
+            address = f"http://127.0.0.1:{port}"
+            for _ in range(480):
+                with contextlib.suppress(OSError):
+                    _answer(address)
+                    break
+                assert server.poll() is None, (home / "log").read_text()
+                time.sleep(0.25)
+            return address, filled["token"]
+
+        yield start
+
+
+def _course(home):
+    """A copy of the lessons beside links to what they use."""
     course = home / "course"
-    course.mkdir()
     shutil.copytree(ROOT / "notebooks", course / "notebooks")
     for name in ("helpers", "data"):
         (course / name).symlink_to(ROOT / name)
-    tracker = home / "settings" / "@jupyterlab" / "notebook-extension"
-    tracker.mkdir(parents=True)
-    (tracker / "tracker.jupyterlab-settings").write_text(
-        '{"windowingMode": "none", "autoStartDefaultKernel": true}'
-    )
-    news = home / "settings" / "@jupyterlab" / "apputils-extension"
-    news.mkdir(parents=True)
-    (news / "notification.jupyterlab-settings").write_text('{"fetchNews": "false"}')
+    return course
+
+
+def _environment(home):
+    """Variables that keep Jupyter to one folder and free of what would get in the way."""
+    settings = {
+        "notebook-extension/tracker": '{"autoStartDefaultKernel": true}',
+        "apputils-extension/notification": '{"fetchNews": "false"}',
+    }
+    for name, text in settings.items():
+        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
     environment = {**os.environ, "CNN_WEIGHTS": "bundled", "HOME": str(home)}
     environment["JUPYTERLAB_SETTINGS_DIR"] = str(home / "settings")
     environment["JUPYTERLAB_WORKSPACES_DIR"] = str(home / "workspaces")
     for kind in ("CONFIG", "DATA", "RUNTIME"):
         environment[f"JUPYTER_{kind}_DIR"] = str(home / kind.lower())
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    token = secrets.token_hex(16)
-    log = (home / "log").open("wb")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "jupyterlab", "--no-browser", "--expose-app-in-browser"]
-        + ["--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={port}"]
-        + [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={course}"],
-        env=environment,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(240):
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/api", timeout=5):
-            break
-        assert server.poll() is None, (home / "log").read_text()
-        time.sleep(0.25)
-    yield address, token
+    return environment
+
+
+def _answer(address):
+    """Raise OSError until the server answers anything at all."""
+    with contextlib.suppress(urllib.error.HTTPError):
+        urllib.request.urlopen(address, timeout=5).close()
+
+
+def _stop(server):
     server.terminate()
-    server.wait(20)
-    log.close()
+    try:
+        server.wait(20)
+    except subprocess.TimeoutExpired:
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def jupyter(start_server):
+    """Address and token of a Jupyter server with JupyterLab and Notebook 7."""
+    return start_server(
+        "jupyterlab",
+        *("--no-browser", "--allow-root", "--expose-app-in-browser"),
+        *("--JupyterNotebookApp.expose_app_in_browser=True", "--ServerApp.root_dir={course}"),
+        *("--ServerApp.ip=127.0.0.1", "--ServerApp.port={port}"),
+        "--IdentityProvider.token={token}",
+    )
 
 
 class Lesson:
-    """One lesson, open in a JupyterLab in a browser page."""
+    """One lesson, open in a browser page."""
 
     def __init__(self, page):
         self.page = page
 
-    def open(self, address, token, name):
-        self.page.goto(f"{address}/doc/tree/notebooks/{name}?reset&token={token}")
+    def open(self, url):
+        """Open it in JupyterLab or Notebook 7 and wait until its kernel answers."""
+        self.page.goto(url)
         self.page.wait_for_function("window.jupyterapp?.shell?.currentWidget?.sessionContext")
+        self.wait_for_kernel()
+
+    def wait_for_kernel(self):
         self.page.evaluate(
             """async () => {
                 const panel = window.jupyterapp.shell.currentWidget;
@@ -108,7 +157,17 @@ class Lesson:
             }"""
         )
 
-    def run_all(self, seconds=180):
+    def restart(self):
+        """Restart the kernel, as the menu's entry does once it is confirmed."""
+        self.page.evaluate(
+            """async () => {
+                const context = window.jupyterapp.shell.currentWidget.sessionContext;
+                await context.restartKernel();
+            }"""
+        )
+        self.wait_for_kernel()
+
+    def run_all(self, seconds=240):
         """Clear all outputs, run all cells, and wait until the last one is done."""
         self.page.evaluate(
             """async () => {
@@ -138,35 +197,42 @@ class Lesson:
         )
         self.page.wait_for_timeout(150)
 
-    def outputs(self):
-        """All stored outputs, cell by cell."""
-        return self.page.evaluate(
+    def problems(self):
+        """Errors and warnings among all outputs."""
+        outputs = self.page.evaluate(
             """() => window.jupyterapp.shell.currentWidget.content.widgets
                 .filter(cell => cell.model.type === 'code')
-                .map(cell => cell.model.sharedModel.outputs)"""
+                .flatMap(cell => cell.model.sharedModel.outputs)"""
         )
+        return [
+            output
+            for output in outputs
+            if output["output_type"] == "error" or output.get("name") == "stderr"
+        ]
 
     def explorers(self):
-        """The explorers on the page, in order."""
-        found = self.page.locator(".jp-OutputArea-output:has(img.widget-image)")
-        return [found.nth(index) for index in range(found.count())]
+        """The explorers on the page, in order, once their sliders and pictures are there."""
+        explorers = self.page.locator(".cnn-explorer")
+        explorers.first.wait_for(state="attached")
+        self.page.wait_for_function(
+            """() => [...document.querySelectorAll('.cnn-explorer')].every(explorer =>
+                explorer.querySelector('[role=slider][aria-label]') &&
+                explorer.querySelector('img.widget-image')?.naturalWidth)"""
+        )
+        return explorers.all()
 
 
-@pytest.fixture
-def open_lesson(browser, lab):
-    """A function that opens a lesson by its file's name, in a window of a given size."""
+@pytest.fixture(scope="module")
+def open_page(browser):
+    """A function that opens an empty page in a window of a given size."""
     pages = []
 
-    def open_(name, width=1280, height=900):
-        page = browser.new_page(viewport={"width": width, "height": height})
+    def open_(size=LAPTOP):
+        page = browser.new_page(viewport=size)
         page.set_default_timeout(60_000)
         pages.append(page)
-        lesson = Lesson(page)
-        lesson.open(*lab, name)
-        return lesson
+        return page
 
     yield open_
     for page in pages:
-        with contextlib.suppress(Exception):
-            page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
         page.close()
