@@ -21,6 +21,24 @@ VARIANCE = """explorer => {
     return squares / values.length - (sum / values.length) ** 2;
 }"""
 
+#: Contrast ratios as WCAG 2 defines them (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio)
+CONTRASTS = """explorer => {
+    const rgba = color => color.match(/[\\d.]+/g).map(Number);
+    const opaque = element => {
+        const [red, green, blue, alpha = 1] = rgba(getComputedStyle(element).backgroundColor);
+        return alpha === 1 ? [red, green, blue] : opaque(element.parentElement);
+    };
+    const luminance = color => color.slice(0, 3).map(value => value / 255)
+        .map(value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, value, at) => sum + value * [0.2126, 0.7152, 0.0722][at], 0);
+    const texts = explorer.querySelectorAll('label, .widget-readout, select, p');
+    return [...texts].filter(element => element.textContent && element.offsetParent)
+        .map(element => {
+            const both = [rgba(getComputedStyle(element).color), opaque(element)].map(luminance);
+            return [element.textContent, (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05)];
+        });
+}"""
+
 
 def is_blank(explorer):
     """Whether the picture is of one color."""
