@@ -167,6 +167,11 @@ class Lesson:
         )
         self.wait_for_kernel()
 
+    def shut_down(self):
+        """Stop the kernel and close the page."""
+        self.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.page.close()
+
     def run_all(self, seconds=240):
         """Clear all outputs, run all cells, and wait until the last one is done."""
         self.page.evaluate(
