@@ -200,8 +200,12 @@ def _copy(response, file, name: str) -> None:  # noqa: ANN001 (a requests.Respon
         raise OSError(f"the download of {name} broke off after {file.tell()} of {size} bytes")
 
 
-def open_url(url: str) -> Any:
-    """Open a URL; give up after ANSWER_SECONDS even where the name service never answers.
+def open_url(url: str, seconds: float | None = None) -> Any:
+    """Open a URL; give up in time even where the name service never answers.
+
+    Args:
+        url: What to ask for.
+        seconds: How long to wait for an answer; by default ANSWER_SECONDS.
 
     Returns:
         A ``requests.Response`` whose body is still to be read.
@@ -212,6 +216,7 @@ def open_url(url: str) -> Any:
     import requests
 
     host = url.split("/")[2]
+    seconds = ANSWER_SECONDS if seconds is None else seconds
     result = {}
 
     def ask() -> None:
@@ -232,10 +237,10 @@ def open_url(url: str) -> Any:
 
     asking = threading.Thread(target=ask, daemon=True)
     asking.start()
-    asking.join(ANSWER_SECONDS)
+    asking.join(seconds)
     if "answer" in result:
         return result["answer"]
-    raise OSError(result.get("problem", f"{host} did not answer within {ANSWER_SECONDS:g} s"))
+    raise OSError(result.get("problem", f"{host} did not answer within {seconds:g} s"))
 
 
 def _md5(path: Path) -> str:
