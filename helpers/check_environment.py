@@ -92,9 +92,6 @@ def findings() -> list[Row]:
         ("memory", _memory),
         ("weights", _weights_and_network),
     ):
-        if name == "weights" and PROBLEM in [row.mark for row in rows if row.name == "NumPy"]:
-            rows.append(Row(name, LOOK, "not looked at", "put NumPy right first"))
-            continue
         try:
             rows += look_at()
         except Exception as error:
@@ -153,12 +150,19 @@ def _packages() -> list[Row]:
     names = [name for name in lowest if name not in ("tensorflow", "jupyterlab")]
     with ThreadPoolExecutor(2) as pool:
         tried = dict(zip(names, pool.map(lambda n: _try_out(MODULES.get(n, n)), names)))  # noqa: B905
-    if "error" in tried["keras"]:
+    if "error" in tried["keras"] or not _installed("tensorflow"):
         tried["tensorflow"] = _try_out("tensorflow")
     rows = {name: _package(name, lowest[name], tried.get(name, {})) for name in lowest}
+    together = []
+    absent = [name for name, row in rows.items() if row.found.startswith("not installed")]
+    if len(absent) > 3:
+        together = [Row("packages", PROBLEM, f"not installed: {', '.join(absent)}", _set_up())]
+    else:
+        absent = []
     well = [name for name in OTHERS if name in rows and rows[name].mark == OK]
-    shown = [row for name, row in rows.items() if name not in well]
-    return shown + [Row("others", OK, ", ".join(well))] * bool(well)
+    if well:
+        together.append(Row("others", OK, ", ".join(well)))
+    return [row for name, row in rows.items() if name not in absent + well] + together
 
 
 def _try_out(module: str) -> dict[str, str]:
@@ -199,12 +203,12 @@ def _package(name: str, lowest: str, tried: dict[str, str]) -> Row:
         if "google.colab" in sys.modules:
             return Row(label, OK, "not installed; Colab brings its own")
         return Row(label, PROBLEM, f"not installed (needs {lowest} or later)", _set_up())
-    if _numbers(version) < _numbers(lowest):
+    if version and _numbers(version) < _numbers(lowest):
         return Row(label, PROBLEM, f"{version} is too old (needs {lowest} or later)", _set_up())
     if installed and not installed.startswith(tried.get("version", "")):
         found = f"{tried['version']} is in use, {installed} is installed"
         return Row(label, LOOK, found, "restart the kernel (menu Kernel > Restart)")
-    return Row(label, OK, version)
+    return Row(label, OK, version or "of an unknown version")
 
 
 def _installed(name: str) -> str:
@@ -282,9 +286,9 @@ def _sliders() -> list[Row]:
     mine = prefix.resolve() == Path(sys.prefix).resolve()
     places = [prefix / "share" / "jupyter"]
     if importlib.util.find_spec("jupyter_core"):
-        from jupyter_core.paths import SYSTEM_JUPYTER_PATH, jupyter_data_dir
+        from jupyter_core.paths import ENV_JUPYTER_PATH, jupyter_path
 
-        places += [Path(place) for place in (jupyter_data_dir(), *SYSTEM_JUPYTER_PATH)]
+        places += [Path(place) for place in jupyter_path() if place not in ENV_JUPYTER_PATH]
     missing = [
         package
         for package, folder in FRONT_ENDS.items()
@@ -397,6 +401,8 @@ def _droppable(path: Path) -> int:
 
 
 def _weights_and_network() -> list[Row]:
+    if "error" in _try_out("numpy"):
+        return [Row("weights", LOOK, "not looked at", "put NumPy right first")]
     from helpers import weights
 
     damaged = [row for row in map(_shipped, (weights.BUNDLED, weights.CAT_DOG)) if row]

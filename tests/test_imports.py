@@ -20,6 +20,7 @@ MODULES = {
 #: From left to right. Modules that are not named hold numbers.
 PLACES = {"quiet": 0, "images": 0, "weights": 1, "models": 2, "layers": 3, "plots": 5, "widgets": 6}
 NUMBERS = 4
+BESIDE = ("exercises", "check_environment")  # only notebooks import these
 
 
 def family(module):
@@ -54,15 +55,15 @@ def test_the_imports_are_found():
 def test_imports_run_one_way():
     for module, target in EDGES:
         here, there = family(module), family(target)
-        if "exercises" in (here, there) or "helpers" in (here, there):
+        if here in BESIDE or "helpers" in (here, there):
             continue
         assert PLACES.get(there, NUMBERS) <= PLACES.get(here, NUMBERS), f"{module} ← {target}"
 
 
-def test_nothing_imports_widgets_or_exercises_or_the_package():
+def test_nothing_imports_widgets_or_what_stands_beside_or_the_package():
     for module, target in EDGES:
         assert target != "helpers", f"{module} imports the package instead of a module"
-        for closed in ("widgets", "exercises"):
+        for closed in ("widgets", *BESIDE):
             assert family(target) != closed or family(module) == closed, f"{module} ← {target}"
     assert imported(MODULES["helpers"]) == set()
 
