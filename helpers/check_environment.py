@@ -45,6 +45,9 @@ MODULES = {"opencv-python-headless": "cv2", "pillow": "PIL", "scikit-image": "sk
 OTHERS = ("pillow", "scikit-image", "psutil", "tqdm", "requests")  # one line, if all are well
 OTHER_OPENCVS = ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
 
+#: Where an environment keeps its commands; the second name is Windows's.
+SCRIPTS = ("bin", "Scripts")
+
 #: The folders in which JupyterLab looks for the half of a widget that runs in the browser.
 FRONT_ENDS = {"ipywidgets": "@jupyter-widgets/jupyterlab-manager", "anywidget": "anywidget"}
 
@@ -306,8 +309,7 @@ def _sliders() -> list[Row]:
             remedy = _set_up()
         return [Row("sliders", PROBLEM, found, remedy + " and reload the page" * _in_a_notebook())]
     found += f"; it runs from {_short(prefix)}, this notebook from {_short(Path(sys.prefix))}"
-    scripts = "Scripts" if os.name == "nt" else "bin"
-    own = _short(Path(sys.prefix, scripts, "jupyter"))
+    own = _short(Path(sys.prefix, SCRIPTS[os.name == "nt"], "jupyter"))
     return [Row("sliders", PROBLEM, found, f"stop that JupyterLab and start {own} lab")]
 
 
@@ -319,13 +321,12 @@ def _server() -> Path | None:
         return None
     for process in psutil.Process().parents():
         try:
-            words = process.cmdline()[:3]
+            scripts = [Path(process.cwd(), word) for word in process.cmdline()[:3]]
         except psutil.Error:  # another user's
             continue
-        for path in map(Path, words):
-            script = path.name.startswith(("jupyter", "voila"))
-            if script and path.is_absolute() and path.parent.name in ("bin", "Scripts"):
-                return path.parent.parent
+        for script in scripts:
+            if script.name.startswith(("jupyter", "voila")) and script.parent.name in SCRIPTS:
+                return script.parent.parent
     return None
 
 

@@ -335,7 +335,11 @@ def server(tmp_path):
         environment = os.environ | {"JUPYTER_DATA_DIR": str(tmp_path / "none")}
         environment["PYTHONPATH"] = str(ROOT)
         done = subprocess.run(
-            [sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True
+            [sys.executable, script.relative_to(tmp_path)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.splitlines()
