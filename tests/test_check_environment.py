@@ -62,6 +62,7 @@ def run(tmp_path, bare_python):
 
     def start(*arguments, folder=ROOT, **variables):
         environment = os.environ | {"PYTHONPATH": str(tmp_path / "packages")}
+        environment.pop("KERAS_BACKEND", None)
         environment |= {"PYTHONDONTWRITEBYTECODE": "1", **variables}
         return subprocess.run(
             [bare_python, *(arguments or ("-m", "helpers.check_environment"))],
@@ -167,7 +168,7 @@ def test_a_second_opencv_is_taken_away(install, run):
 def test_another_keras_backend_is_named(install, run):
     refuse = "import os\nif os.environ['KERAS_BACKEND'] != 'tensorflow': raise ImportError('torch')"
     install("keras", "keras", "3.10.0", refuse)
-    assert line(run(KERAS_BACKEND="tensorflow").stdout, "Keras")[0].startswith("ok ")
+    assert line(run().stdout, "Keras")[0].startswith("ok ")
     assert line(run(KERAS_BACKEND="torch").stdout, "Keras")[1].startswith(
         "-> remove the environment variable KERAS_BACKEND, which is 'torch'"
     )

@@ -60,7 +60,9 @@ def test_readme_names_the_python_versions_the_code_is_written_for():
     assert f"Python 3.{target.group(1)} to" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "data/README.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "data/README.md", "docs/troubleshooting.md"]
+)
 def test_links_in_documents_lead_somewhere(name):
     document = ROOT / name
     for target in re.findall(r"[\](]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
