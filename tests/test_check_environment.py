@@ -329,7 +329,7 @@ def server(tmp_path):
         "import subprocess, sys\n"
         "code = 'from helpers import check_environment as check\\n'\n"
         "code += 'print(*check._sliders()[0], sep=chr(10))'\n"
-        "sys.exit(subprocess.run([sys.executable, '-c', code]).returncode)\n"
+        "sys.exit(subprocess.run([sys.executable, '-c', code], cwd='env').returncode)\n"
     )
 
     def ask():
