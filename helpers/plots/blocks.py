@@ -376,7 +376,7 @@ def layer_profile(
         (bottom, [fields[name].size[0] for name in names], "receptive field\n(pixels)", "{:.0f}"),
     )
     for axes, values, label, pattern in series:
-        bars = axes.bar(places, values, color="#35608d", width=0.7)
+        bars = axes.bar(places, values, color=canvas.BLUE, width=0.7)
         axes.bar_label(bars, [pattern.format(value) for value in values], fontsize=12, padding=2)
         axes.set_ylabel(label, fontsize=13)
         axes.tick_params(labelsize=12)
@@ -387,14 +387,14 @@ def layer_profile(
     top.set_ylim(0, 1)
     middle.set_ylim(0, max(1.25 * max(series[1][1]), 0.1))
     bottom.set_ylim(0, 1.25 * max(photo_side, *series[2][1]))
-    bottom.axhline(photo_side, color="#b2182b", linestyle="--")
+    bottom.axhline(photo_side, color=canvas.RED, linestyle="--")
     bottom.text(
         -0.4,
         photo_side,
         f"the photo: {photo_side} pixels",
         fontsize=12,
         va="bottom",
-        color="#b2182b",
+        color=canvas.RED,
     )
     bottom.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
     return figure
@@ -412,8 +412,8 @@ def lost_and_gained(shares: dict[str, float], changes: dict[str, float], pixels:
     figure = Figure(figsize=(9.6, 4.8), dpi=100, layout="constrained")
     axes = figure.subplots()
     lines = (
-        (shares, "o-", "#35608d", "lost: grey values that can be read back"),
-        (changes, "s--", "#b2182b", f"gained: change when the photo moves {pixels} pixels"),
+        (shares, "o-", canvas.BLUE, "lost: grey values that can be read back"),
+        (changes, "s--", canvas.RED, f"gained: change when the photo moves {pixels} pixels"),
     )
     for values, style, color, label in lines:
         axes.plot([values[name] for name in names], style, color=color, label=label, lw=2, ms=8)

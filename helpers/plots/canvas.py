@@ -14,13 +14,26 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-#: Color maps, one for each kind of number (all but GREY safe for color-blind readers, as it is).
+#: Color maps, one for each kind of number, safe for color-blind readers: brightness alone tells
+#: how large a number is, or, on the signed map, how far from zero.
 GREY = "gray"  # photos, channels of photos, filters scaled to 0–1
 SIGNED = "RdBu_r"  # weights and sums around zero: blue negative, white 0, red positive
 HEAT = "inferno"  # activations: black 0, yellow large
 
+#: Colors of text and lines. FAINT is still legible text on PAPER (5.2 to 1), and RULE still a line
+#: that is seen on it (3.4 to 1).
 INK = (34, 34, 34)
+FAINT = (110, 110, 110)
+RULE = (140, 140, 140)
 PAPER = (255, 255, 255)
+BLACK = (0, 0, 0)
+
+#: The same for charts that matplotlib draws; readable as text, and apart in brightness or by a
+#: dash, a hatch or a mark as well.
+BLUE, RED, GREY_BARS = "#2a5f94", "#b2182b", "#767676"
+
+
+Color = tuple[int, int, int]
 
 
 @lru_cache
@@ -86,9 +99,29 @@ def rgb(picture: np.ndarray) -> np.ndarray:
     return np.repeat(picture[:, :, np.newaxis], 3, axis=2) if picture.ndim == 2 else picture
 
 
-def framed(picture: np.ndarray, width: int = 1, color: tuple[int, int, int] = INK) -> np.ndarray:
+def framed(picture: np.ndarray, width: int = 1, color: Color = INK) -> np.ndarray:
     """A picture with a line around it."""
     return cv2.copyMakeBorder(rgb(picture), *[width] * 4, cv2.BORDER_CONSTANT, value=color)
+
+
+def contrast(one: Color, other: Color) -> float:
+    """How well one color is told from another: 1 (not at all) to 21, as WCAG 2 defines it.
+
+    Text needs 4.5, lines and marks 3.
+
+    Args:
+        one: RGB, 0–255.
+        other: RGB, 0–255.
+    """
+    shares = np.array([one, other]) / 255
+    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
+    dark, light = sorted(linear @ (0.2126, 0.7152, 0.0722))
+    return float((light + 0.05) / (dark + 0.05))
+
+
+def legible_on(color: Color) -> Color:
+    """Black or white, whichever stands out from a color more: by 4.5 to 1 at least."""
+    return max(BLACK, PAPER, key=lambda ink: contrast(ink, color))
 
 
 @lru_cache
@@ -100,7 +133,7 @@ def font(size: int, bold: bool = False) -> ImageFont.FreeTypeFont:
 
 @lru_cache(maxsize=512)
 def text(
-    words: str, size: int = 16, bold: bool = False, color: tuple[int, int, int] = INK
+    words: str, size: int = 16, bold: bool = False, color: Color = INK, paper: Color = PAPER
 ) -> np.ndarray:
     """Words as a picture, uint8 (rows, cols, 3), dark on white, as large as they need.
 
@@ -109,13 +142,15 @@ def text(
         size: Height of the letters in pixels.
         bold: Whether to use the bold face.
         color: RGB, 0–255.
+        paper: The color behind the words, RGB, 0–255.
     """
     face = font(size, bold)
     ruler = ImageDraw.Draw(Image.new("RGB", (1, 1)))
     _, _, right, bottom = ruler.multiline_textbbox((0, 0), words or " ", font=face)
-    paper = Image.new("RGB", (int(right) + 1, max(int(bottom), round(size * 1.25)) + 2), PAPER)
-    ImageDraw.Draw(paper).multiline_text((0, 0), words, font=face, fill=color)
-    return np.asarray(paper)
+    extent = (int(right) + 1, max(int(bottom), round(size * 1.25)) + 2)
+    picture = Image.new("RGB", extent, paper)
+    ImageDraw.Draw(picture).multiline_text((0, 0), words, font=face, fill=color)
+    return np.asarray(picture)
 
 
 def stack(

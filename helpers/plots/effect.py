@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from helpers.convolution import Decomposition
 from helpers.plots import canvas
 from helpers.plots.mosaics import mosaic, shrunk
-from helpers.plots.tiles import number, put
+from helpers.plots.tiles import number, numbered, put
 
 #: What VGG16's three input channels are, in their order.
 INPUT_COLORS = ("blue", "green", "red")
@@ -22,7 +22,6 @@ _SIDE = 224  # of a map in the picture of one filter; VGG16's maps all fit it ex
 _KERNEL = 96
 _GAP = 24
 _MAP = 190  # of a map beside a classical kernel
-_LINE = (196, 196, 196)
 _TINY = 1e-12  # stands in for a limit of 0
 
 
@@ -139,7 +138,7 @@ def all_partials(decomposition: Decomposition, side: int = 56, columns: int = 16
     small = shrunk(partials, side)
     tiles = np.clip(small * (127.5 / limit) + 127.5, 0, 255).astype(np.uint8)
     grid = canvas.colorize(mosaic(tiles, columns, gap=1), canvas.SIGNED)
-    grid[mosaic(np.full_like(tiles, 255), columns, gap=1, fill=0) == 0] = _LINE
+    grid[mosaic(np.full_like(tiles, 255), columns, gap=1, fill=0) == 0] = canvas.RULE
     grid = canvas.framed(grid)
 
     counts = _counts(depth)
@@ -235,33 +234,6 @@ def classical_beside_learned(
     words = canvas.text("kernels and responses, each on its own scale", 16)
     lines.append(canvas.stack([bar, words], 20, across=True))
     return canvas.figure(canvas.stack(lines, 16))
-
-
-def numbered(
-    colors: np.ndarray, words: Sequence[Sequence[str]], side: int = 64, size: int = 15
-) -> np.ndarray:
-    """A small grid of colored cells with a number in each, black or white, whichever is legible.
-
-    Args:
-        colors: uint8 (rows, cols, 3).
-        words: What to write, row by row.
-        side: Side of a cell in pixels.
-        size: Height of the letters in pixels.
-    """
-    from PIL import Image, ImageDraw
-
-    large = colors.repeat(side, axis=0).repeat(side, axis=1)
-    large[::side, :] = large[:, ::side] = _LINE
-    paper = Image.fromarray(large)
-    pen = ImageDraw.Draw(paper)
-    for row, line in enumerate(words):
-        for col, word in enumerate(line):
-            light = float(colors[row, col] @ (0.299, 0.587, 0.114)) > 140
-            center = ((col + 0.5) * side, (row + 0.5) * side)
-            ink = canvas.INK if light else canvas.PAPER
-            font = canvas.font(size if len(word) < 7 else size - 1)
-            pen.multiline_text(center, word, ink, font, anchor="mm", align="center")
-    return canvas.framed(np.asarray(paper))
 
 
 def _square(picture: np.ndarray, side: int = _SIDE) -> np.ndarray:

@@ -143,7 +143,7 @@ def chosen_filter(bank: Bank, chosen: int, biases: bool = True) -> np.ndarray:
         boxes.line(picture, frame, color, width, closed=True)
     weights = rows * cols * depth
     words = [
-        f"filter {chosen}, in the yellow frame above",
+        f"filter {chosen}, in the thick yellow frame above",
         f"{rows} × {cols} × {depth} = {weights:,} weights"
         + (" + 1 bias" if biases else ", no bias"),
         f"all: {count} × {weights + biases:,} = {count * (weights + biases):,} parameters",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from matplotlib.figure import Figure
 
@@ -17,8 +18,6 @@ from helpers.plots import canvas, tiles
 PAGE = 64
 
 _GRID_SIDE, _GRID_GAP = 81, 6  # pixels of a filter in the 8 × 8 grid, and between filters
-_FAINT = (110, 110, 110)
-_BETWEEN = (140, 140, 140)  # lines between the slices of a whole layer
 
 
 def filter_slices(
@@ -80,7 +79,8 @@ def scaling_hides(kernel: np.ndarray, chosen: Sequence[int], channel: int = 0) -
         values = weights * factor if scale == "signed" else values
         cells = [canvas.text(words, 17, bold=True)]
         for i in range(len(chosen)):
-            tile = _numbered(colors[i], values[:, :, i], side)
+            words = [[tiles.number(value) for value in row] for row in values[:, :, i]]
+            tile = tiles.numbered(colors[i], words, side // max(colors[i].shape[:2]), 17)
             note = "0 stays 0: white" if scale == "signed" else f"0 becomes {zeros[i]:.2f}"
             cells.append(canvas.stack([tile, canvas.text(note, 16)], 3))
         columns.append(canvas.padded(canvas.stack(cells, 10), cols=272))
@@ -206,12 +206,12 @@ def slice_map(kernel: np.ndarray, found: filters.Ranges, square: int = 4) -> np.
     colors = colors.repeat(square, axis=0).repeat(square, axis=1)
     picture = np.full((depth, rows * square + 2, count, cols * square + 2, 3), 255, np.uint8)
     picture[:, :-2, :, :-2] = colors.transpose(2, 0, 3, 1, 4)
-    picture[:, -2:], picture[:, :, :, -2:] = _BETWEEN, _BETWEEN
+    picture[:, -2:], picture[:, :, :, -2:] = canvas.RULE, canvas.RULE
     flat = picture.reshape(depth * (rows * square + 2), count * (cols * square + 2), 3)
     for axis, pitch in ((0, rows * square + 2), (1, cols * square + 2)):
         places = np.repeat(np.arange(8 * pitch, flat.shape[axis], 8 * pitch), 3)
-        flat = np.insert(flat, places, _BETWEEN[0], axis=axis)
-    return canvas.framed(flat[:-2, :-2], 2, _BETWEEN)
+        flat = np.insert(flat, places, canvas.RULE[0], axis=axis)
+    return canvas.framed(flat[:-2, :-2], 2, canvas.RULE)
 
 
 def _tiles(
@@ -248,7 +248,11 @@ def _legend(
     filled = np.arange(rows)[::-1, None] < heights
     cmap = canvas.SIGNED if scale == "signed" else canvas.GREY
     colors = canvas.colorize(np.linspace(0, 1, bins)[None], cmap, 0, 1)
-    bars = np.where(filled[:, :, None], colors, np.uint8(200)).repeat(cols // bins, axis=1)
+    bars = np.where(filled[:, :, None], colors, np.uint8(255)).repeat(cols // bins, axis=1)
+    filled = filled.repeat(cols // bins, axis=1)
+    bars[cv2.morphologyEx(filled.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((2, 2))) > 0] = (
+        canvas.INK
+    )
     ticks = np.full((26, cols, 3), 255, np.uint8)
     places = np.clip((zeros * (cols - 1)).round().astype(int), 1, cols - 1)
     ticks[:, places] = canvas.INK
@@ -283,7 +287,7 @@ def _with_heads(grid: np.ndarray, lines: list[str], heads: list[str]) -> np.ndar
         row = top + round((index + 0.5) * (grid.shape[0] + 6) / len(lines)) - word.shape[0] // 2 - 3
         tiles.put(paper, word, row, left - 6 - word.shape[1])
     for index, words in enumerate(heads):
-        word = canvas.text(words, 15, color=_FAINT)
+        word = canvas.text(words, 15, color=canvas.FAINT)
         col = left + round((index + 0.5) * (grid.shape[1] + 6) / len(heads)) - word.shape[1] // 2
         tiles.put(paper, word, 0, col - 3)
     return paper
@@ -298,23 +302,6 @@ def _ruler(words: list[str], step: int, length: int, upright: bool) -> np.ndarra
         place = index * step + 2
         tiles.put(paper, picture, *((place, 24 - picture.shape[1]) if upright else (0, place)))
     return paper
-
-
-def _numbered(tile: np.ndarray, values: np.ndarray, side: int) -> np.ndarray:
-    """A filter's squares with numbers in them, dark or light, whichever can be read."""
-    picture = tiles.tile(tile, side)
-    square = side // max(tile.shape[:2])
-    for row, col in np.ndindex(values.shape):
-        background = tile[row, col].astype(float)
-        dark = background @ (0.299, 0.587, 0.114) > 120
-        word = canvas.text(tiles.number(values[row, col]), 17).astype(float)
-        mask = (255 - word) / (255 - canvas.INK[0])
-        ink = np.array(canvas.INK if dark else canvas.PAPER, float)
-        mixed = (background * (1 - mask) + ink * mask).round().astype(np.uint8)
-        top = 1 + row * square + (square - word.shape[0]) // 2
-        left = 1 + col * square + (square - word.shape[1]) // 2
-        tiles.put(picture, mixed, top, left)
-    return picture
 
 
 def _unit(largest: float) -> tuple[float, str]:

@@ -14,8 +14,6 @@ from matplotlib.figure import Figure
 from helpers import filters
 from helpers.plots import canvas, tiles
 
-_FAINT = (110, 110, 110)
-
 
 def rgb_filters(
     kernel: np.ndarray,
@@ -174,17 +172,21 @@ def smoothness_test(
     axes.hist(
         shuffled,
         bins=20,
-        color="#9a9a9a",
+        color=canvas.GREY_BARS,
         label=f"the same weights, shuffled {shuffled.size} times",
     )
     tallest = axes.get_ylim()[1]
     for value, words, color, style in (
-        (random, "random", "#1b6ca8", "--"),
-        (trained, "trained", "#b2182b", "-"),
+        (random, "random", canvas.BLUE, "--"),
+        (trained, "trained", canvas.RED, "-"),
     ):
         axes.axvline(value, color=color, linewidth=3, linestyle=style)
         axes.annotate(
-            f" {words}\n {value:.2f}", (value, tallest * 1.04), color=color, fontsize=14, va="top"
+            f" {words}\n {tiles.number(value)}",
+            (value, tallest * 1.04),
+            color=color,
+            fontsize=14,
+            va="top",
         )
     low, high = min(random, shuffled.min(), trained), max(random, shuffled.max(), trained)
     axes.set_xlim(low - 0.05, high + 0.12)
@@ -207,15 +209,15 @@ def _draw_rings(paper: np.ndarray, center: np.ndarray, radius: int) -> None:
     """Half a disk with rings, spokes and labels, in place."""
     row, col = (int(n) for n in center)
     for share in (0.25, 0.5, 0.75, 1):
-        cv2.circle(paper, (col, row), round(radius * share), (205, 205, 205), 2, cv2.LINE_AA)
+        cv2.circle(paper, (col, row), round(radius * share), canvas.RULE, 1, cv2.LINE_AA)
     paper[row + 2 :] = 255
     for share in (0.25, 0.5, 0.75, 1):
-        word = canvas.text(f"{share:g}", 15, color=_FAINT)
+        word = canvas.text(f"{share:g}", 15, color=canvas.FAINT)
         tiles.put(paper, word, row + 22, col + round(radius * share) - word.shape[1] // 2)
     for angle in range(0, 181, 45):
         turn = np.radians(angle)
         end = (round(col + radius * np.cos(turn)), round(row - radius * np.sin(turn)))
-        cv2.line(paper, (col, row), end, (225, 225, 225), 2, cv2.LINE_AA)
+        cv2.line(paper, (col, row), end, canvas.RULE, 1, cv2.LINE_AA)
     for angle, words in (
         (0, "0°  —"),
         (45, "45°  /"),

@@ -212,7 +212,7 @@ def draw(drawing: Drawing, chosen: int | None = None) -> np.ndarray:
         faint = chosen is not None and chosen != cost.index
         color, edge = _look(cost)[0], canvas.INK
         if faint:
-            color, edge = _fade(color, _FAINT), _fade(edge, 0.45)
+            color, edge = _fade(color, _FAINT), canvas.RULE
         if isinstance(spot, list):
             _draw_bars(picture, cost, spot, color, edge, cost.index == chosen)
         else:
@@ -302,7 +302,7 @@ def _draw_box(
     at, size = spot
     boxes.box(picture, at, size, color, edge)
     middle = at[0] + size[0] / 2
-    ink = canvas.INK if edge == canvas.INK else (110, 110, 110)
+    ink = canvas.INK if edge == canvas.INK else canvas.FAINT
     boxes.write(picture, str(cost.index), (middle, floor + 13), _LABEL, chosen, "top", color=ink)
     words = (middle, floor + 36)
     boxes.write(picture, cost.name, words, _LABEL, chosen, "top", upright=True, color=ink)
@@ -320,7 +320,7 @@ def _draw_bars(
             picture, [(x, y), (x + width, y), (x + width, y + 9), (x, y + 9)], color, edge
         )
     x, y, width = bars[0]
-    ink = canvas.INK if edge == canvas.INK else (110, 110, 110)
+    ink = canvas.INK if edge == canvas.INK else canvas.FAINT
     words = ("► " if chosen else "") + _name(cost) + f": {cost.output_shape[-1]:,}"
     room = _COLS - _MARGIN - canvas.text(words, _LABEL, chosen).shape[1]
     boxes.write(picture, words, (min(x, room), y - 13), _LABEL, chosen, color=ink)

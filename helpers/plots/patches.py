@@ -39,7 +39,7 @@ def nested_fields(
     factor = side / photo.shape[0]
     picture = cv2.resize(photo, (round(photo.shape[1] * factor), side))
     picture = (picture * 0.75).astype(np.uint8)
-    legend = [canvas.text("the middle unit of", 16, bold=True)]
+    legend = [canvas.text("the middle unit of\n(outermost box first)", 16, bold=True)]
     order = sorted(fields, key=lambda name: -fields[name].size[0])
     for number, name in enumerate(order):
         field, color = fields[name], BOXES[number % len(BOXES)]
@@ -47,9 +47,8 @@ def nested_fields(
         box = field.box(*unit)
         _rectangle(picture, [edge * factor for edge in box], color)
         top, left = max(box[0] * factor, 0), max(box[1] * factor, 0)
-        label = canvas.text(name, 14, bold=True, color=(0, 0, 0))
+        label = canvas.text(name, 14, bold=True, color=canvas.BLACK, paper=color)
         if field.size[0] * factor > 1.6 * label.shape[0]:  # else the legend must do
-            label = (label * (np.array(color) / 255)).astype(np.uint8)
             _put(picture, label, max(top - label.shape[0] - 1, 0), left)
         swatch = canvas.framed(np.full((16, 24, 3), color, np.uint8))
         rows, cols = field.size
@@ -293,8 +292,8 @@ def _fit(patch: np.ndarray, side: int) -> np.ndarray:
 def _nothing(side: int) -> np.ndarray:
     """A crossed tile: no photo excites the unit."""
     tile = np.full((side, side, 3), 235, np.uint8)
-    cv2.line(tile, (0, 0), (side - 1, side - 1), (190, 190, 190), 1, cv2.LINE_AA)
-    cv2.line(tile, (0, side - 1), (side - 1, 0), (190, 190, 190), 1, cv2.LINE_AA)
+    cv2.line(tile, (0, 0), (side - 1, side - 1), canvas.FAINT, 1, cv2.LINE_AA)
+    cv2.line(tile, (0, side - 1), (side - 1, 0), canvas.FAINT, 1, cv2.LINE_AA)
     return tile
 
 

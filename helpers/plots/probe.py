@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 
 from helpers.convolution import Probe
 from helpers.plots import canvas
-from helpers.plots.effect import INPUT_COLORS, numbered
-from helpers.plots.tiles import number, put
+from helpers.plots.effect import INPUT_COLORS
+from helpers.plots.tiles import number, numbered, put
 
 _CELL = 66
 _MAP = 224

@@ -26,6 +26,7 @@ SCALES = ("standardized", "percentile", "shared")
 STRIP_ROWS, STRIP_COLS = 120, 960
 
 _CROSS = (150, 150, 150)
+_CHOSEN = (0, 130, 255)  # the frame around a map: seen on its dark colors and between white lines
 
 
 def standardized(maps: np.ndarray) -> np.ndarray:
@@ -119,16 +120,16 @@ def emptiness(statistics: list[MapStatistics]) -> Figure:
     names = [layer.name for layer in statistics]
     shares = [100 * layer.sparsity for layer in statistics]
     pools = ["pool" in name for name in names]
-    bars = axes.barh(names, shares, color=["#9ecae1" if pool else "#2171b5" for pool in pools])
+    bars = axes.barh(names, shares, color=["white" if pool else canvas.BLUE for pool in pools])
     for bar, pool in zip(bars, pools, strict=True):
         bar.set_hatch("//" if pool else "")
-        bar.set_edgecolor("#2171b5")
+        bar.set_edgecolor(canvas.BLUE)
     for place, layer in enumerate(statistics):
         dead = f"; {layer.dead} of {layer.channels} channels are 0 everywhere" if layer.dead else ""
         axes.text(
             100 * layer.sparsity + 1, place, f"{layer.sparsity:.0%}{dead}", va="center", fontsize=13
         )
-    axes.set(xlim=(0, 118), xticks=range(0, 101, 20))
+    axes.set(xlim=(0, 100), xticks=range(0, 101, 20))  # what stands beyond finds room by itself
     axes.set_xlabel("numbers that are exactly 0, in percent (hatched: pooling layers)", fontsize=13)
     axes.tick_params(labelsize=13)
     axes.invert_yaxis()
@@ -211,8 +212,9 @@ def one_channel(
     cell, columns = _strip_layout(maps.shape[-1])
     top, left = (channel // columns) * cell, (channel % columns) * cell
     corner = (left + cell - 2, top + cell - 2)
-    cv2.rectangle(strip, (max(left - 1, 0), max(top - 1, 0)), corner, (255, 255, 255), 4)
-    cv2.rectangle(strip, (max(left - 1, 0), max(top - 1, 0)), corner, (0, 130, 255), 2)
+    start = (max(left - 1, 0), max(top - 1, 0))
+    cv2.rectangle(strip, start, corner, canvas.PAPER, 5)
+    cv2.rectangle(strip, start, corner, _CHOSEN, 3)
     above = canvas.stack(panels, gap, across=True)
     return canvas.padded(canvas.stack([above, strip], gap=12), margin=4, cols=970)
 

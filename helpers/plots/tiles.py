@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from PIL import Image, ImageDraw
 
 from helpers.plots import canvas
 
@@ -55,6 +58,30 @@ def label(words: str, rows: int, cols: int) -> np.ndarray:
     paper = np.full((max(rows, word.shape[0]), max(cols, word.shape[1]), 3), 255, np.uint8)
     put(paper, word, (paper.shape[0] - word.shape[0]) // 2, 0)
     return paper
+
+
+def numbered(
+    colors: np.ndarray, words: Sequence[Sequence[str]], side: int = 64, size: int = 15
+) -> np.ndarray:
+    """A small grid of colored cells with a number in each, black or white, whichever is legible.
+
+    Args:
+        colors: uint8 (rows, cols, 3).
+        words: What to write, row by row.
+        side: Side of a cell in pixels.
+        size: Height of the letters in pixels.
+    """
+    large = colors.repeat(side, axis=0).repeat(side, axis=1)
+    large[::side, :] = large[:, ::side] = canvas.RULE
+    paper = Image.fromarray(large)
+    pen = ImageDraw.Draw(paper)
+    for row, line in enumerate(words):
+        for col, word in enumerate(line):
+            center = ((col + 0.5) * side, (row + 0.5) * side)
+            ink = canvas.legible_on(tuple(int(part) for part in colors[row, col]))
+            font = canvas.font(size if len(word) < 7 else size - 1)
+            pen.multiline_text(center, word, ink, font, anchor="mm", align="center")
+    return canvas.framed(np.asarray(paper))
 
 
 def number(value: float, pattern: str = ".2f") -> str:
