@@ -368,8 +368,8 @@ def layer_profile(
     """
     names = [layer.name for layer in statistics]
     places = np.arange(len(names))
-    figure = Figure(figsize=(9.6, 7.6), dpi=100, layout="constrained")
-    top, middle, bottom = figure.subplots(3, sharex=True)
+    figure = Figure(figsize=(9.6, 7.8), dpi=100, layout="constrained")
+    top, middle, bottom = figure.subplots(3, sharex=True, height_ratios=(1, 1, 1.4))
     series = (
         (top, [layer.sparsity for layer in statistics], "zeros among\nall numbers", "{:.0%}"),
         (middle, [layer.dead / layer.channels for layer in statistics], "dead\nchannels", "{:.0%}"),
