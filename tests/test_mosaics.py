@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from helpers import images
 from helpers.plots import canvas
 from helpers.plots.mosaics import (
     PERCENTILE,
@@ -164,11 +165,34 @@ def test_enlarged_maps_keep_hard_edges_where_they_can():
     assert (fitted(maps, 6)[:, :, 0] == np.kron(maps[:, :, 0], np.ones((3, 3)))).all()
 
 
-def test_a_png_holds_the_picture_exactly():
+def _read(png):
+    read = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_UNCHANGED)
+    return read[:, :, ::-1] if read.ndim == 3 else read
+
+
+def test_a_png_holds_greys_and_a_few_colors_exactly():
     picture = np.random.default_rng(4).integers(0, 256, (7, 5, 3)).astype(np.uint8)
-    for each in (picture, picture[:, :, 0]):
-        read = cv2.imdecode(np.frombuffer(canvas.png(each), np.uint8), cv2.IMREAD_UNCHANGED)
-        assert (read == (each[:, :, ::-1] if each.ndim == 3 else each)).all()
+    for each in (picture, picture[:, :, 0], picture[:, ::2]):
+        assert (_read(canvas.png(each)) == each).all()
+
+
+def test_a_png_of_a_photo_is_hardly_told_from_it_and_keeps_paper_and_marks():
+    photo = images.load_photo("chelsea", (300, 450))
+    picture = canvas.padded(photo, margin=4)
+    picture[10, 100:140] = 255, 0, 255  # a thin mark in a color that no photo has
+    shown = _read(canvas.png(picture)).astype(int)
+    wrong = np.abs(shown - picture)
+    assert 10 * np.log10(255**2 / np.square(wrong).mean()) > 36  # dB
+    assert len(np.unique(shown.reshape(-1, 3), axis=0)) <= 256
+    assert (shown[:4] == 255).all() and (shown[:, -4:] == 255).all()
+    assert wrong[10, 100:140].max() < 20
+    assert len(canvas.png(picture)) < 0.4 * picture.size
+
+
+def test_every_color_of_a_map_stays_in_its_place():
+    for cmap in (canvas.GREY, canvas.HEAT, canvas.SIGNED):
+        ramp = canvas.colorize(np.tile(np.arange(256, dtype=np.uint8), (4, 1)), cmap)
+        assert np.abs(_read(canvas.png(ramp)).astype(int) - ramp).max() <= 7
 
 
 def test_drawing_64_maps_takes_little_longer_than_encoding_them():
