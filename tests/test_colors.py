@@ -47,6 +47,8 @@ class Watcher:
 
         def watched_pen(image, mode=None):
             pen = pen_of(image, mode)
+            if image.mode == "L":  # a mask, not a picture yet: see watched_numbers
+                return pen
             draw = pen.multiline_text
 
             def multiline_text(xy, words, fill=None, *args, **options):
@@ -75,9 +77,18 @@ class Watcher:
             self.explained.add(cmap)
             return color_bar(cmap, low, high, *args, **options)
 
-        def watched_numbers(*args, **options):
+        def watched_numbers(colors, words, *args, **options):
             self.explained.add(canvas.SIGNED)
-            return numbered(*args, **options)
+            drawn = numbered(colors, words, *args, **options)
+            bare = numbered(colors, [["" for _ in line] for line in words], *args, **options)
+            side = len(drawn) // len(colors)
+            for row, col in np.ndindex(colors.shape[:2]):
+                cell = np.s_[row * side + 2 : (row + 1) * side, col * side + 2 : (col + 1) * side]
+                behind = tuple(bare[cell][0, 0].tolist())
+                inks = np.unique(drawn[cell].reshape(-1, 3), axis=0).tolist()
+                ink = max(inks, key=lambda color: canvas.contrast(color, behind))
+                self.inks.add((words[row][col], tuple(ink), behind))
+            return drawn
 
         monkeypatch.setattr(PIL.ImageDraw, "Draw", watched_pen)
         monkeypatch.setattr(boxes, "write", watched_write)

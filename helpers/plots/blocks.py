@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 
 from helpers.activations import MapStatistics, ReadBack, edge_and_inside
 from helpers.plots import canvas
-from helpers.plots.mosaics import fitted, limits, scaled, stitch
+from helpers.plots.mosaics import fitted, limits, mosaic, scaled, stitch
 from helpers.receptive_field import ReceptiveField
 
 #: Maps on one page.
@@ -57,9 +57,10 @@ def wall(
     bright = fitted(scaled(maps, within=within), side)
     if levels < 256:
         bright = (_stepped(bright / 255, levels) * 255).round().astype(np.uint8)
-    colors = canvas.colorize(bright.reshape(len(bright), -1), canvas.HEAT)
-    tiles = np.moveaxis(colors.reshape(*bright.shape, 3), 2, 0)
-    return stitch(tiles, _COLUMNS, gap, _BETWEEN)
+    colors = canvas.colorize(mosaic(bright, _COLUMNS, gap=gap), canvas.HEAT)
+    places = np.zeros((bright.shape[2], *bright.shape[:2]), np.uint8)
+    colors[stitch(places, _COLUMNS, gap, fill=1) == 1] = _BETWEEN
+    return colors
 
 
 def layer_maps(photo: np.ndarray, maps: np.ndarray, name: str, scale: str = "percentile") -> Figure:

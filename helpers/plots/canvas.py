@@ -40,8 +40,9 @@ Color = tuple[int, int, int]
 
 @lru_cache
 def _table(cmap: str) -> np.ndarray:
-    """A color map as 256 RGB triples, uint8 (256, 3)."""
-    return (matplotlib.colormaps[cmap](np.arange(256))[:, :3] * 255).round().astype(np.uint8)
+    """A color map as 256 RGB triples, uint8 (256, 1, 3)."""
+    colors = matplotlib.colormaps[cmap](np.arange(256)[:, np.newaxis])[:, :, :3]
+    return (colors * 255).round().astype(np.uint8)
 
 
 def colorize(
@@ -63,7 +64,7 @@ def colorize(
         high = float(array.max()) if vmax is None else vmax
         array = np.clip((array - low) * (255 / max(high - low, 1e-12)), 0, 255)
         array = (array + 0.5).astype(np.uint8)
-    return _table(cmap)[array]
+    return cv2.applyColorMap(array, _table(cmap))  # a dozen times as fast as NumPy's indexing
 
 
 def signed(array: np.ndarray, limit: float | None = None) -> np.ndarray:
@@ -96,6 +97,11 @@ def enlarge(
     return cv2.resize(picture, (cols, rows), interpolation=way)
 
 
+def squares(picture: np.ndarray, side: int) -> np.ndarray:
+    """A picture with every pixel grown to a square of ``side`` pixels."""
+    return enlarge(picture, picture.shape[0] * side, picture.shape[1] * side)
+
+
 def rgb(picture: np.ndarray) -> np.ndarray:
     """A uint8 picture (rows, cols) or (rows, cols, 3) as (rows, cols, 3)."""
     return np.repeat(picture[:, :, np.newaxis], 3, axis=2) if picture.ndim == 2 else picture
@@ -115,12 +121,17 @@ def contrast(one: Color, other: Color) -> float:
         one: RGB, 0–255.
         other: RGB, 0–255.
     """
-    shares = np.array([one, other]) / 255
-    linear = np.where(shares <= 0.04045, shares / 12.92, ((shares + 0.055) / 1.055) ** 2.4)
-    dark, light = sorted(linear @ (0.2126, 0.7152, 0.0722))
-    return float((light + 0.05) / (dark + 0.05))
+    dark, light = sorted((_luminance(one), _luminance(other)))
+    return (light + 0.05) / (dark + 0.05)
 
 
+def _luminance(color: Color) -> float:
+    shares = [part / 255 for part in color]
+    red, green, blue = (s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@lru_cache(maxsize=1024)
 def legible_on(color: Color) -> Color:
     """Black or white, whichever stands out from a color more: by 4.5 to 1 at least."""
     return max(BLACK, PAPER, key=lambda ink: contrast(ink, color))

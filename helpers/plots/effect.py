@@ -246,8 +246,7 @@ def _square(picture: np.ndarray, side: int = _SIDE) -> np.ndarray:
     factor = side / max(rows, cols)
     target = max(round(rows * factor), 1), max(round(cols * factor), 1)
     if factor > 1:
-        whole = int(np.ceil(factor))
-        picture = picture.repeat(whole, axis=0).repeat(whole, axis=1)
+        picture = canvas.squares(picture, int(np.ceil(factor)))
     if picture.shape[:2] != target:
         picture = canvas.enlarge(picture, *target)
     picture = canvas.framed(picture)
@@ -288,7 +287,7 @@ def _slice(weights: np.ndarray, limit: float, share: float) -> np.ndarray:
     """One slice of a filter, with its channel's share of the work written beside it."""
     rows, cols = weights.shape
     unit = max(_KERNEL // max(rows, cols), 1)
-    kernel = canvas.signed(weights, limit).repeat(unit, axis=0).repeat(unit, axis=1)
+    kernel = canvas.squares(canvas.signed(weights, limit), unit)
     words = canvas.text(f"× its slice\nof the filter:\n{_percent(share)}\nof the work", 16)
     pair = canvas.stack([canvas.framed(kernel), words], 12, align="center", across=True)
     return canvas.padded(pair[:, : _SIDE + 2], rows=_KERNEL + 2, cols=_SIDE + 2)

@@ -220,7 +220,7 @@ def _grid(tiles: np.ndarray, limit: float, dots: int, space: int) -> np.ndarray:
     high, wide = rows * dots + space, cols * dots + space
     picture = np.full((lines * high, columns * wide, 3), 70, np.uint8)
     flat = tiles.transpose(0, 2, 1, 3).reshape(lines * rows, columns * cols)
-    colors = canvas.signed(flat, limit).repeat(dots, axis=0).repeat(dots, axis=1)
+    colors = canvas.squares(canvas.signed(flat, limit), dots)
     colors = colors.reshape(lines, rows * dots, columns, cols * dots, 3)
     cells = picture.reshape(lines, high, columns, wide, 3)
     cells[:, : rows * dots, :, : cols * dots] = colors
@@ -233,7 +233,7 @@ def _textures(
     """Front, top and right side of a filter (rows, cols, in), with lines between the weights."""
     pictures = []
     for face in (weights[:, :, 0], weights[0].T, weights[:, -1]):
-        colors = canvas.signed(face, limit).repeat(dots, axis=0).repeat(dots, axis=1)
+        colors = canvas.squares(canvas.signed(face, limit), dots)
         if dots > 6:
             width = 2 if dots > 15 else 1
             for offset in range(width):

@@ -248,7 +248,8 @@ def _legend(
     filled = np.arange(rows)[::-1, None] < heights
     cmap = canvas.SIGNED if scale == "signed" else canvas.GREY
     colors = canvas.colorize(np.linspace(0, 1, bins)[None], cmap, 0, 1)
-    bars = np.where(filled[:, :, None], colors, np.uint8(255)).repeat(cols // bins, axis=1)
+    bars = np.where(filled[:, :, None], colors, np.uint8(255))
+    bars = canvas.enlarge(bars, rows, cols)
     filled = filled.repeat(cols // bins, axis=1)
     bars[cv2.morphologyEx(filled.astype(np.uint8), cv2.MORPH_GRADIENT, np.ones((2, 2))) > 0] = (
         canvas.INK

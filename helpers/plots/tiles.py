@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
+import cv2
 import numpy as np
 from PIL import Image, ImageDraw
 
@@ -23,7 +25,7 @@ def colors(positions: np.ndarray, scale: str, axis: int | None = -1) -> np.ndarr
 def tile(colors: np.ndarray, side: int) -> np.ndarray:
     """A filter's colors (rows, cols, 3) enlarged to about ``side`` pixels, with a thin frame."""
     square = max(side // max(colors.shape[:2]), 1)
-    return canvas.framed(colors.repeat(square, axis=0).repeat(square, axis=1))
+    return canvas.framed(canvas.squares(colors, square))
 
 
 def row(tiles: np.ndarray, side: int, gap: int = 6) -> np.ndarray:
@@ -42,14 +44,14 @@ def grid(tiles: np.ndarray, side: int, gap: int, columns: int, lines: int) -> np
     count, rows, cols = tiles.shape[:3]
     square = max(side // max(rows, cols), 1)
     height, width = rows * square + 2, cols * square + 2
-    cells = np.full((lines * columns, height + gap, width + gap, 3), 255, np.uint8)
-    cells[:, :height, :width] = _EMPTY
-    cells[:count, :height, :width] = canvas.INK
-    large = tiles.repeat(square, axis=1).repeat(square, axis=2)
-    cells[:count, 1 : height - 1, 1 : width - 1] = large
-    picture = cells.reshape(lines, columns, height + gap, width + gap, 3).swapaxes(1, 2)
-    picture = picture.reshape(lines * (height + gap), columns * (width + gap), 3)
-    return picture[:-gap, :-gap]
+    size = lines * (height + gap) - gap, columns * (width + gap) - gap, 3
+    picture = np.full(size, 255, np.uint8)
+    empty = np.full((height, width, 3), _EMPTY, np.uint8)
+    for place in range(lines * columns):
+        line, column = divmod(place, columns)
+        cell = tile(tiles[place], side) if place < count else empty
+        put(picture, cell, line * (height + gap), column * (width + gap))
+    return picture
 
 
 def label(words: str, rows: int, cols: int) -> np.ndarray:
@@ -71,17 +73,26 @@ def numbered(
         side: Side of a cell in pixels.
         size: Height of the letters in pixels.
     """
-    large = colors.repeat(side, axis=0).repeat(side, axis=1)
+    large = canvas.squares(colors, side)
     large[::side, :] = large[:, ::side] = canvas.RULE
-    paper = Image.fromarray(large)
-    pen = ImageDraw.Draw(paper)
     for row, line in enumerate(words):
         for col, word in enumerate(line):
-            center = ((col + 0.5) * side, (row + 0.5) * side)
-            ink = canvas.legible_on(tuple(int(part) for part in colors[row, col]))
-            font = canvas.font(size if len(word) < 7 else size - 1)
-            pen.multiline_text(center, word, ink, font, anchor="mm", align="center")
-    return canvas.framed(np.asarray(paper))
+            color = tuple(colors[row, col].tolist())
+            blends = np.linspace(color, canvas.legible_on(color), 256).round().astype(np.uint8)
+            letters = _letters(word, side - 1, size if len(word) < 7 else size - 1)
+            cell = cv2.applyColorMap(letters, blends[:, np.newaxis])
+            put(large, cell, row * side + 1, col * side + 1)
+    return canvas.framed(large)
+
+
+@lru_cache(maxsize=1024)
+def _letters(words: str, side: int, size: int) -> np.ndarray:
+    """Words in the middle of a square: 0 where there is nothing, 255 inside letters."""
+    paper = Image.new("L", (side, side))
+    ImageDraw.Draw(paper).multiline_text(
+        (side / 2, side / 2), words, 255, canvas.font(size), anchor="mm", align="center"
+    )
+    return np.asarray(paper)
 
 
 def number(value: float, pattern: str = ".2f") -> str:
