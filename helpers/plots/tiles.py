@@ -77,12 +77,17 @@ def numbered(
     large[::side, :] = large[:, ::side] = canvas.RULE
     for row, line in enumerate(words):
         for col, word in enumerate(line):
-            color = tuple(colors[row, col].tolist())
-            blends = np.linspace(color, canvas.legible_on(color), 256).round().astype(np.uint8)
             letters = _letters(word, side - 1, size if len(word) < 7 else size - 1)
-            cell = cv2.applyColorMap(letters, blends[:, np.newaxis])
+            cell = cv2.applyColorMap(letters, _blends(tuple(colors[row, col].tolist())))
             put(large, cell, row * side + 1, col * side + 1)
     return canvas.framed(large)
+
+
+@lru_cache(maxsize=1024)
+def _blends(color: canvas.Color) -> np.ndarray:
+    """From a color to the ink that is legible on it, as a color map: uint8 (256, 1, 3)."""
+    steps = np.linspace(color, canvas.legible_on(color), 256)
+    return steps.round().astype(np.uint8)[:, np.newaxis]
 
 
 @lru_cache(maxsize=1024)
