@@ -26,7 +26,7 @@ SCALES = ("standardized", "percentile", "shared")
 STRIP_ROWS, STRIP_COLS = 120, 960
 
 _CROSS = (150, 150, 150)
-_CHOSEN = (0, 130, 255)  # the frame around a map: seen on its dark colors and between white lines
+_CHOSEN = (0, 60, 200)  # the frame around a map: dark between white lines, so seen in grey, too
 
 
 def standardized(maps: np.ndarray) -> np.ndarray:
@@ -213,7 +213,7 @@ def one_channel(
     top, left = (channel // columns) * cell, (channel % columns) * cell
     corner = (left + cell - 2, top + cell - 2)
     start = (max(left - 1, 0), max(top - 1, 0))
-    cv2.rectangle(strip, start, corner, canvas.PAPER, 5)
+    cv2.rectangle(strip, start, corner, canvas.PAPER, 7)
     cv2.rectangle(strip, start, corner, _CHOSEN, 3)
     above = canvas.stack(panels, gap, across=True)
     return canvas.padded(canvas.stack([above, strip], gap=12), margin=4, cols=970)
