@@ -6,6 +6,7 @@ import contextlib
 import io
 import operator
 import os
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -20,6 +21,10 @@ SAMPLES = ("chelsea", "astronaut", "coffee", "rocket", "camera", "hubble_deep_fi
 #: Photos with more pixels than this are refused before they are decoded. A JPEG that can be
 #: shrunk while it is decoded counts with what is left.
 MAX_PIXELS = 64_000_000
+
+#: Work on a photo is its pixels times the passes over them, and this much takes about 2 s: a
+#: progressive JPEG of a few kilobytes may ask for thousands of passes.
+MAX_WORK = 30 * MAX_PIXELS
 
 #: Kinds of image files that are read; no other decoder ever sees a file.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP")
@@ -49,6 +54,7 @@ def load_photo(
 
     Raises:
         FileNotFoundError: There is no such file or sample.
+        PermissionError: The file may not be read.
         ValueError: Not an image, damaged, too large, or an array of the wrong shape, type or
             range.
     """
@@ -175,18 +181,42 @@ def _decode(file: io.IOBase, label: str, size: tuple[int, int] | None) -> Image.
     except Exception as error:  # decoders raise whatever they like on damaged files
         raise ValueError(_damaged(label, error)) from None
     cols, rows = image.size
+    if rows * cols * _passes(image, file) > MAX_WORK:
+        raise ValueError(_too_large(f"{label}, {rows} × {cols} pixels in very many passes,"))
     if size is not None and (shrink := 2 * max(size) / min(rows, cols)) < 1:
         # JPEG only: decode at 1/2, 1/4 or 1/8, with both sides still twice as long as needed
         image.draft("RGB", (int(cols * shrink), int(rows * shrink)))
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(_too_large(f"{label}, {rows} × {cols} pixels,"))
     try:
-        image.load()
+        # only TIFF's decoder warns; the others may work side by side in threads
+        with _quietly() if image.format == "TIFF" else contextlib.nullcontext():
+            image.load()
         with _quietly():
             ImageOps.exif_transpose(image, in_place=True)
         return image
     except Exception as error:
         raise ValueError(_damaged(label, error)) from None
+
+
+#: Markers of a JPEG that a length follows; 0xDA begins a scan.
+_MARKER = re.compile(rb"\xff[\xc0-\xcf\xda-\xfe]")
+
+
+def _passes(image: Image.Image, file: io.IOBase) -> int:
+    """How often a decoder goes over all pixels: once for each scan of a JPEG."""
+    if image.tile and image.tile[0][0] == "bmp_rle":  # decoded in Python: as slow as that
+        return 100
+    if image.format not in ("JPEG", "MPO"):
+        return 1
+    here = file.tell()
+    file.seek(0)
+    data, place, scans = file.read(), 0, 0
+    file.seek(here)
+    while found := _MARKER.search(data, place):
+        scans += data[found.end() - 1] == 0xDA
+        place = found.end() + int.from_bytes(data[found.end() : found.end() + 2], "big")
+    return scans
 
 
 def _too_large(what: str) -> str:

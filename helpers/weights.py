@@ -1,15 +1,20 @@
 """Weights: where they come from, fetched with care and read without trusting the file.
 
 Nothing here builds a model; ``models`` does. Files are read as plain arrays (no pickle, no code
-from a file), so a hostile file can at worst be refused.
+from a file, no link to another file), so a hostile file can at worst be refused.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
+import math
 import os
 import re
+import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 import zipfile
@@ -24,6 +29,10 @@ CAT_DOG = BUNDLED.with_name("cats_and_dogs_float16.npz")
 
 #: Seconds to wait for a connection, and for the first and every further piece of an answer.
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
+
+#: A file's arrays may take this many bytes, which is twice what all of VGG16 needs: few packed
+#: bytes may claim to be very many.
+MAX_BYTES = 1_200_000_000
 
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
 
@@ -116,7 +125,8 @@ def read(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is damaged or no weights file.
+        PermissionError: It may not be read.
+        ValueError: The file is damaged, too large or no weights file.
     """
     path = Path(path)
     with contextlib.suppress(RuntimeError):  # "~somebody" whom nobody knows
@@ -128,13 +138,17 @@ def read(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
         )
     try:
         layers = _read_any(path)
-    except Exception as error:  # h5py and zipfile raise whatever they like on damaged files
+    except PermissionError:
+        raise
+    except Exception as error:  # zipfile and NumPy raise whatever they like on damaged files
+        reason = "".join(filter(str.isprintable, str(error)))[:200] or type(error).__name__
         raise ValueError(
-            f"{path.name} is damaged or no weights file that Keras or NumPy can read "
-            f"({error or type(error).__name__})"
+            f"{path.name} is damaged or no weights file that Keras or NumPy can read ({reason})"
         ) from None
     if not layers:
         raise ValueError(f"{path.name} holds no layer's weights")
+    if not all(name.isprintable() and len(name) <= 100 for name in layers):
+        raise ValueError(f"{path.name} has a layer whose name is none: too long, or not in letters")
     return layers
 
 
@@ -168,7 +182,8 @@ def fit_to(
             )
         if not all(array.dtype.kind in "fiu" for array in layers[name]):
             raise ValueError(f"{label} holds something other than numbers in {name}")
-        fitted[name] = [array.astype(np.float32, copy=False) for array in layers[name]]
+        with np.errstate(over="ignore"):  # what is too large becomes infinity, refused below
+            fitted[name] = [array.astype(np.float32, copy=False) for array in layers[name]]
         if not all(np.isfinite(array).all() for array in fitted[name]):
             raise ValueError(f"{label} holds NaN or infinity in {name}")
     has_dense = any(len(shapes[0]) == 2 for shapes in wanted.values())
@@ -180,7 +195,7 @@ def fit_to(
 
 
 def _listed(shapes: list[tuple[int, ...]]) -> str:
-    return " and ".join(map(str, shapes))
+    return " and ".join([*map(str, shapes[:4]), "more"][: len(shapes)])
 
 
 def _copy(response, file, name: str) -> None:  # noqa: ANN001 (a requests.Response, an open file)
@@ -252,44 +267,73 @@ def _md5(path: Path) -> str:
 
 
 def _read_any(path: Path) -> dict[str, list[np.ndarray]]:
-    import h5py
+    if not zipfile.is_zipfile(path):
+        return _read_h5(path)
+    with zipfile.ZipFile(path) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > MAX_BYTES:
+            raise ValueError(f"it would unpack to more than {MAX_BYTES:,} bytes")
+        if any(
+            member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+            for member in members
+        ):
+            raise ValueError("it is packed in a way that neither Keras nor NumPy uses")
+        if "model.weights.h5" not in archive.namelist():
+            return _read_npz(archive)
+        with tempfile.TemporaryDirectory() as folder:  # a .keras file: only its arrays are read
+            inner = Path(folder, "model.weights.h5")
+            with archive.open("model.weights.h5") as packed, inner.open("wb") as copy:
+                shutil.copyfileobj(packed, copy)
+            return _read_h5(inner)
 
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            if "model.weights.h5" in archive.namelist():  # a .keras file
-                with archive.open("model.weights.h5") as inner, h5py.File(inner, "r") as file:
-                    return _read_h5(file)
-        with np.load(path, allow_pickle=False) as arrays:
-            return _read_npz(arrays)
-    with h5py.File(path, "r") as file:
-        return _read_h5(file)
 
-
-def _read_npz(arrays) -> dict[str, list[np.ndarray]]:  # noqa: ANN001 (an NpzFile)
+def _read_npz(archive: zipfile.ZipFile) -> dict[str, list[np.ndarray]]:
     layers: dict[str, list[np.ndarray]] = {}
-    for key in sorted(arrays.files, key=lambda key: key.endswith("/bias")):  # kernel, then bias
+    keys = [name.removesuffix(".npy") for name in archive.namelist()]
+    for key, member in sorted(
+        zip(keys, archive.namelist(), strict=True), key=lambda pair: pair[0].endswith("/bias")
+    ):  # kernel, then bias
         name, _, part = key.rpartition("/")
         if part in ("kernel", "bias"):
-            layers.setdefault(name, []).append(arrays[key])
+            with archive.open(member) as file:
+                array = np.lib.format.read_array(file, allow_pickle=False)
+            layers.setdefault(name, []).append(array)
     return layers
 
 
-def _read_h5(file) -> dict[str, list[np.ndarray]]:  # noqa: ANN001 (an h5py.File)
-    root = file.get("model_weights", file)
-    layers = {}
-    if "layer_names" in root.attrs:  # Keras 2's format, which Keras's own files still have
-        for raw in root.attrs["layer_names"]:
-            name = raw.decode() if isinstance(raw, bytes) else raw
-            keys = root[name].attrs["weight_names"]
-            arrays = [root[name][k.decode() if isinstance(k, bytes) else k][()] for k in keys]
-            if arrays:
-                layers[name] = arrays
-        return layers
-    for name, group in root["layers"].items():  # Keras 3's
-        arrays = [group["vars"][key][()] for key in sorted(group.get("vars", ()), key=int)]
-        if arrays:
-            layers[name] = arrays
+def _read_h5(path: Path) -> dict[str, list[np.ndarray]]:
+    """Read arrays from where ``hdf5`` says they lie; it runs apart since HDF5 may crash."""
+    size, layers = path.stat().st_size, {}
+    places = _places(path)
+    if isinstance(places, str):
+        raise ValueError(places)
+    total = sum(
+        math.prod(shape) * np.dtype(dtype).itemsize
+        for several in places.values()
+        for _, shape, dtype in several
+    )
+    if total > min(size, MAX_BYTES):
+        raise ValueError(f"arrays of {total:,} bytes cannot be in it, or are too large")
+    with path.open("rb") as file:
+        for name, several in places.items():
+            for offset, shape, dtype in several:
+                file.seek(offset)
+                flat = np.fromfile(file, dtype, math.prod(shape))
+                layers.setdefault(name, []).append(flat.reshape(shape))
     return layers
+
+
+def _places(path: Path) -> dict[str, list[tuple[int, list[int], str]]] | str:
+    """What ``hdf5`` prints about a file: the places of its arrays, or what is wrong."""
+    program = subprocess.run(
+        [sys.executable, "-m", "helpers.hdf5", path.resolve()],
+        cwd=Path(__file__).resolve().parents[1],
+        capture_output=True,
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+    )
+    if program.returncode:
+        return "the HDF5 library cannot cope with it"
+    return json.loads(program.stdout)
 
 
 def _renamed_in_order(

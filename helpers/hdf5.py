@@ -1,0 +1,104 @@
+"""Where an HDF5 weights file keeps its arrays: read in a process of its own.
+
+    python -m helpers.hdf5 FILE
+
+The HDF5 library crashes or never ends on some damaged files. So ``weights`` never opens one itself:
+this program does, ends after ``SECONDS`` at the latest, and prints for each layer where in the file
+its numbers lie. Reading them from there needs no library.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import json
+import os
+import sys
+from typing import Any, NamedTuple
+
+#: Keras's own files take a hundredth of this.
+SECONDS = 3
+
+
+class Place(NamedTuple):
+    """An array inside a file: its first byte, its shape and NumPy's name for its numbers."""
+
+    offset: int
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def index(path: str | os.PathLike) -> dict[str, list[Place]]:
+    """The places of each layer's arrays by its name, in the order Keras keeps them.
+
+    Args:
+        path: A file as Keras writes it: ``.weights.h5``, or ``.h5`` of any version.
+
+    Raises:
+        ValueError: An array is not simply stored in this file, or a name leads out of it.
+        Exception: Whatever h5py raises on a damaged file, if it does not crash.
+    """
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        whole = file.get("model_weights", getlink=True) is not None  # a model, not weights only
+        root = _at(file, "model_weights") if whole else file
+        if "layer_names" in root.attrs:  # Keras 2's format, which Keras's own files still have
+            groups = {name: _at(root, name) for name in _texts(root.attrs["layer_names"])}
+            keys = {name: _texts(group.attrs["weight_names"]) for name, group in groups.items()}
+        else:  # Keras 3's
+            groups = {name: _at(root, f"layers/{name}") for name in _at(root, "layers")}
+            groups = {
+                name: _at(group, "vars")
+                for name, group in groups.items()
+                if group.get("vars", getlink=True) is not None
+            }
+            keys = {name: sorted(group, key=int) for name, group in groups.items()}
+        places = {
+            name: [_place(_at(groups[name], key), key) for key in keys[name]] for name in keys
+        }
+    return {name: several for name, several in places.items() if several}
+
+
+def _texts(names: Any) -> list[str]:
+    return [name.decode() if isinstance(name, bytes) else str(name) for name in names]
+
+
+def _at(group: Any, path: str) -> Any:
+    """What lies at a path in a file, and in this very file: links may lead to any other."""
+    import h5py
+
+    for part in path.strip("/").split("/"):
+        if not isinstance(group.get(part, getlink=True), h5py.HardLink):
+            raise ValueError(f"{path} is missing, or a link to elsewhere")
+        group = group[part]
+    return group
+
+
+def _place(found: Any, name: str) -> Place:
+    """Where an array lies; only one stored whole, so that it takes no more memory than the file."""
+    import h5py
+
+    if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "fiu":
+        raise ValueError(f"{name} is no array of numbers")
+    offset, stored = found.id.get_offset(), found.id.get_storage_size()
+    plain = found.id.get_type() == h5py.h5t.py_create(found.dtype)
+    if not plain or found.chunks or found.external or offset is None or stored != found.nbytes:
+        raise ValueError(
+            f"{name} is packed, in pieces or in another file; Keras stores arrays whole: save it "
+            f"with Keras, or as .npz"
+        )
+    return Place(offset, found.shape, found.dtype.str)
+
+
+def _main() -> None:
+    import h5py  # noqa: F401 (loading it may take a while, reading may not)
+
+    faulthandler.dump_traceback_later(SECONDS, exit=True)
+    try:
+        print(json.dumps(index(sys.argv[1])))
+    except Exception as error:  # h5py raises whatever it likes on damaged files
+        print(json.dumps(str(error) or type(error).__name__))
+
+
+if __name__ == "__main__":
+    _main()
