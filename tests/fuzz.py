@@ -1,4 +1,4 @@
-"""Throw damaged photos and weights files at the readers and count what becomes of them.
+"""Throw damaged photos, weights files and archives at the readers and count what becomes of them.
 
     python tests/fuzz.py --cases 20000
 
@@ -19,6 +19,7 @@ import json
 import os
 import queue
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -42,7 +43,7 @@ sys.path.insert(0, str(ROOT))
 import numpy as np
 from PIL import Image
 
-GROUPS = ("photos", "weights")
+GROUPS = ("photos", "weights", "archives")
 
 #: What may happen at worst: seconds for a case, and bytes of memory while they run. Files are
 #: small here, so a case that needs more has believed what a file says of itself.
@@ -212,9 +213,23 @@ def keras_3(layers, libver=None):
     return file.getvalue()
 
 
+def archive_seeds():
+    """Archives as they are downloaded: folders, small files, packed or not."""
+    seeds = {}
+    for name, packing in (("packed.zip", zipfile.ZIP_DEFLATED), ("stored.zip", zipfile.ZIP_STORED)):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w", packing) as archive:
+            archive.writestr("photos/", b"")
+            for number in range(5):
+                archive.writestr(f"photos/train/{number}.txt", b"cats and dogs " * 20)
+        seeds[name] = file.getvalue()
+    return seeds
+
+
 @functools.cache
 def seeds(group):
-    return {"photos": photo_seeds, "weights": weights_seeds}[group]()
+    makers = {"photos": photo_seeds, "weights": weights_seeds, "archives": archive_seeds}
+    return makers[group]()
 
 
 # Damage -----------------------------------------------------------------------------------------
@@ -228,6 +243,7 @@ def mutate(rng, data, ending, other):
         "tiff": in_tiff,
         "npz": in_zip,
         "keras": in_zip,
+        "zip": in_zip,
         "h5": in_h5,
     }.get(ending)
     for _ in range(rng.choice((1, 1, 2, 4))):
@@ -375,7 +391,15 @@ def in_zip(rng, data, other):
     def changed(member):
         name, content = member
         if rng.random() < 0.15:
-            names = ("../x", "/x", "a/kernel.npy", "a/kernel", "model.weights.h5", "x\n" * 500)
+            names = (
+                "../x",
+                "/x",
+                "photos",
+                "a/kernel.npy",
+                "a/kernel",
+                "model.weights.h5",
+                "x\n" * 500,
+            )
             return rng.choice(names), content
         if content[:4] == b"\x93NUM" and rng.random() < 0.6:
             return name, npy_header(rng, content)
@@ -467,6 +491,22 @@ def read_weights(path, data, rng):
     assert {name: [a.shape for a in arrays] for name, arrays in fitted.items()} == WEIGHTS
 
 
+def read_archive(path, data, rng):
+    """What becomes of a downloaded archive; nothing may appear beside its folder."""
+    from helpers import datasets
+
+    path.write_bytes(data)
+    folder = path.parent / "deep" / "out"
+    try:
+        datasets.unpack(path, folder)
+    finally:
+        beside = {entry.relative_to(path.parent).as_posix() for entry in path.parent.glob("*/*")}
+        beside |= {entry.name for entry in path.parent.iterdir()}
+        shutil.rmtree(path.parent / "deep", ignore_errors=True)
+        path.unlink()
+        assert beside <= {path.name, "deep", "deep/out"}, beside
+
+
 def forked(path):
     """``weights._places``, with the process that opens HDF5 files forked: 50 times as fast."""
     from helpers import hdf5
@@ -517,13 +557,13 @@ def work(group, seed, first, last):
     if sys.platform == "linux":  # so that a case that wants it all does not get the machine
         resource.setrlimit(resource.RLIMIT_AS, (8_000_000_000, 8_000_000_000))
     apart = weights._places
-    reader = {"photos": read_photo, "weights": read_weights}[group]
+    reader = {"photos": read_photo, "weights": read_weights, "archives": read_archive}[group]
     with tempfile.TemporaryDirectory() as folder:
         for number in range(first, last):
             print("begin", number, flush=True)
             name, data = case(group, seed, number)
-            if sys.platform == "linux":  # one case in 50 as it is for a reader
-                weights._places = forked if number % 50 else apart
+            if sys.platform == "linux":  # one case in 200 as it is for a reader
+                weights._places = forked if number % 200 else apart
             begun = time.perf_counter()
             result = outcome(reader, Path(folder, name), data, random.Random(number))
             seconds = time.perf_counter() - begun
@@ -545,8 +585,8 @@ class Counted:
     def __init__(self):
         self.results = collections.Counter()
         self.wrong = {}
-        self.slowest = (0.0, None)
-        self.memory = (0, None)
+        self.slowest = (0.0, -1)
+        self.memory = (0, 1)
 
     def add(self, number, seconds, memory, result):
         self.results["WRONG" if result.startswith("WRONG") else result] += 1
