@@ -9,7 +9,6 @@ import os
 import re
 import threading
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -147,18 +146,32 @@ def _existing(source: str | os.PathLike) -> Path:
     return path
 
 
-_one_at_a_time = threading.Lock()
-
-
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
+class _Quiet:
     """Without Pillow's warnings, which say nothing that the checks here don't.
 
-    The list of filters belongs to the whole process, so only one thread may change it at a time.
+    The list of filters belongs to the whole process: the first thread that comes changes it, and
+    the last that goes puts it back, so that threads decode side by side.
     """
-    with _one_at_a_time, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+
+    def __init__(self) -> None:
+        self.lock, self.inside = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if self.inside == 0:
+                self.filters = warnings.catch_warnings()
+                self.filters.__enter__()
+                warnings.simplefilter("ignore")
+            self.inside += 1
+
+    def __exit__(self, *problem: object) -> None:
+        with self.lock:
+            self.inside -= 1
+            if self.inside == 0:
+                self.filters.__exit__(*problem)
+
+
+_quiet = _Quiet()
 
 
 def _decode(file: io.IOBase, label: str, size: tuple[int, int] | None) -> Image.Image:
@@ -170,7 +183,7 @@ def _decode(file: io.IOBase, label: str, size: tuple[int, int] | None) -> Image.
         raise ValueError(f"{label} is empty, so it is no image")
     file.seek(0)
     try:
-        with _quietly():
+        with _quiet:
             image = Image.open(file, formats=FORMATS)
     except UnidentifiedImageError:
         raise ValueError(
@@ -189,12 +202,11 @@ def _decode(file: io.IOBase, label: str, size: tuple[int, int] | None) -> Image.
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(_too_large(f"{label}, {rows} × {cols} pixels,"))
     try:
-        # only TIFF's decoder warns; the others may work side by side in threads
-        with _quietly() if image.format == "TIFF" else contextlib.nullcontext():
+        with _quiet:
             image.load()
-        with _quietly():
             ImageOps.exif_transpose(image, in_place=True)
-        return image
+            # floats are converted later: what is wrong with those is no damage
+            return image if image.mode == "F" else _to_rgb(image)
     except Exception as error:
         raise ValueError(_damaged(label, error)) from None
 

@@ -12,6 +12,7 @@ import time
 import warnings
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fuzz
@@ -162,6 +163,27 @@ def test_a_tiff_that_lies_about_its_tags_warns_nobody():
         warnings.simplefilter("always")
         assert images.load_photo(bytes(data)).shape == (224, 224, 3)
     assert caught == []
+
+
+def test_a_png_whose_palette_comes_too_early():
+    palette = Image.new("RGB", (9, 9), "red").quantize(4)
+    parts = dict(fuzz.split_png(encoded(palette, "PNG", transparency=bytes((255, 0)))))
+    order = (b"tRNS", b"PLTE", b"IHDR", b"IDAT", b"IEND")
+    data = fuzz.join_png([(name, parts[name]) for name in order])
+    assert "is damaged" in refused(images.load_photo, data)
+
+
+def test_threads_decode_side_by_side_and_in_silence():
+    """Pillow warns of a PNG whose animation is none; filters change for the whole process."""
+    parts = fuzz.split_png(encoded(Image.new("RGB", (9, 9)), "PNG"))
+    data = fuzz.join_png([*parts[:1], (b"acTL", bytes(8)), *parts[1:]])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        before = list(warnings.filters)
+        with ThreadPoolExecutor(8) as pool:
+            photos = list(pool.map(images.load_photo, [data] * 200))
+        assert warnings.filters == before
+    assert len(photos) == 200 and caught == []
 
 
 def test_a_name_is_only_a_label(tmp_path, monkeypatch):

@@ -438,7 +438,7 @@ def test_no_warning_escapes():
 def test_threads_leave_the_list_of_warnings_alone():
     def hold(wait):
         time.sleep(wait)
-        with images._quietly():
+        with images._quiet:
             time.sleep(0.1)
 
     before = list(warnings.filters)
