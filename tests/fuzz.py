@@ -45,9 +45,10 @@ from PIL import Image
 
 GROUPS = ("photos", "weights", "archives")
 
-#: What may happen at worst: seconds of work on a case (four times that by the clock is a hang)
-#: and bytes of memory. Files are small here: a case that needs more has believed what it read.
+#: What may happen at worst: seconds of work on a case, seconds by the clock (of which a busy machine
+#: takes its share), and bytes of memory. Files are small: who needs more has believed one.
 MAX_SECONDS = 5.0
+HANG_SECONDS = 60.0
 MAX_BYTES = 1_500_000_000
 
 #: Numbers that lengths, counts and addresses go wrong at.
@@ -616,7 +617,7 @@ def run(group, seed, first, last):
         current, ended = None, "hangs"
         while True:
             try:  # the first line comes once the libraries are loaded
-                line = lines.get(timeout=120 if current is None else 4 * MAX_SECONDS)
+                line = lines.get(timeout=120 if current is None else HANG_SECONDS)
             except queue.Empty:
                 break
             word, *rest = line.split(" ", 4)

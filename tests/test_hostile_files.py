@@ -37,7 +37,7 @@ def refused(function, *given):
     begun = time.monotonic()
     with pytest.raises(ValueError) as caught:
         function(*given)
-    assert time.monotonic() - begun < 20, "which leaves room for a busy machine"
+    assert time.monotonic() - begun < 60, "which leaves room for a busy machine"
     message = str(caught.value)
     assert message.isprintable() and 20 < len(message) < 400
     return message
@@ -68,13 +68,13 @@ def test_a_crash_and_a_hang_belong_to_one_case(monkeypatch, tmp_path):
                 print("begin", number, flush=True)
                 if number == 3:
                     os.abort()
-                time.sleep(60 if number == 5 else 0)
+                time.sleep(600 if number == 5 else 0)
                 print("end", number, 0.0, 0, "read", flush=True)
             """
         )
     )
     monkeypatch.setattr(fuzz, "__file__", str(worker))
-    monkeypatch.setattr(fuzz, "MAX_SECONDS", 1)
+    monkeypatch.setattr(fuzz, "HANG_SECONDS", 5)
     counted = fuzz.run("photos", 0, 0, 8)
     assert counted.results == {"read": 6, "WRONG": 2}
     assert "crashes" in counted.wrong[3] and "hangs" in counted.wrong[5]
@@ -234,12 +234,11 @@ def virtual(group):
 
 
 def odd_numbers(group):
-    kind = h5py.h5t.IEEE_F32LE.copy()
-    kind.set_fields(31, 23, 8, 0, 23)
-    kind.set_ebias(99)
-    space = h5py.h5s.create_simple((9,))
-    made = h5py.h5d.create(group.id, b"0", kind, space)
-    made.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ones(9, np.float32))
+    kind = h5py.h5t.STD_I32LE.copy()
+    kind.set_precision(16)
+    kind.set_offset(8)  # 16 bits in the middle of 32
+    made = h5py.h5d.create(group.id, b"0", kind, h5py.h5s.create_simple((4,)))
+    made.write(h5py.h5s.ALL, h5py.h5s.ALL, np.arange(4, dtype=np.int32))
 
 
 def unwritten(group):
@@ -262,7 +261,7 @@ HOSTILE = {
     "in pieces": lambda g: g.create_dataset("0", data=KERNEL, chunks=True),
     "huge and packed": lambda g: g.create_dataset("0", (10**6,) * 2, "f4", compression="gzip"),
     "huge and never written": unwritten,
-    "one number of an odd kind": odd_numbers,
+    "numbers of an odd kind": odd_numbers,
     "a text": lambda g: g.__setitem__("0", "text"),
     "nothing": lambda g: g.__setitem__("0", h5py.Empty("f4")),
     "records": lambda g: g.__setitem__("0", np.zeros(3, [("a", "f4"), ("b", "i4")])),
@@ -308,7 +307,7 @@ def test_names_in_a_keras_2_file_lead_nowhere_else(tmp_path, name):
     refused(weights.read, tmp_path / "a.h5")
 
 
-@pytest.mark.parametrize("misfortune", ["os.abort()", "os._exit(7)", "time.sleep(60)"])
+@pytest.mark.parametrize("misfortune", ["os.abort()", "os._exit(7)", "time.sleep(600)"])
 def test_hdf5_may_crash_or_hang(keras_3, tmp_path, monkeypatch, misfortune):
     """In a process of its own, with a library that does just this."""
     path = keras_3(lambda group: group.__setitem__("0", KERNEL))
