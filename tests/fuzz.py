@@ -45,8 +45,8 @@ from PIL import Image
 
 GROUPS = ("photos", "weights", "archives")
 
-#: What may happen at worst: seconds of work on a case, seconds by the clock (of which a busy machine
-#: takes its share), and bytes of memory. Files are small: who needs more has believed one.
+#: What may happen at worst: seconds of work on a case, seconds by the clock (a busy machine takes
+#: its share of these), and bytes of memory. Files are small: who needs more has believed one.
 MAX_SECONDS = 5.0
 HANG_SECONDS = 60.0
 MAX_BYTES = 1_500_000_000
