@@ -161,17 +161,18 @@ def fetch_cats_and_dogs() -> Path:
     final = folder / "cats_and_dogs_filtered"
     if _is_complete(final):
         return final
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="cats_and_dogs.", dir=folder) as scratch:
-        archive = Path(scratch, "archive.zip")
-        _download(archive)
-        unpack(archive, Path(scratch, "photos"))
-        unpacked = Path(scratch, "photos", "cats_and_dogs_filtered")
-        if not _is_complete(unpacked):
-            raise ValueError("the archive holds no train/cats and train/dogs")
-        if final.exists():  # left by something else than this function, and incomplete
-            shutil.rmtree(final)
-        unpacked.replace(final)
+    with weight_files.writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="cats_and_dogs.", dir=folder) as scratch:
+            archive = Path(scratch, "archive.zip")
+            _download(archive)
+            unpack(archive, Path(scratch, "photos"))
+            unpacked = Path(scratch, "photos", "cats_and_dogs_filtered")
+            if not _is_complete(unpacked):
+                raise ValueError("the archive holds no train/cats and train/dogs")
+            if final.exists():  # left by something else than this function, and incomplete
+                shutil.rmtree(final)
+            unpacked.replace(final)
     return final
 
 
@@ -391,15 +392,13 @@ def _download(target: Path) -> None:
                 total=ARCHIVE_BYTES, unit="B", unit_scale=True, desc="cats and dogs", leave=False
             ) as bar,
         ):
-            for piece in response.iter_content(1 << 18):
+            for piece in weight_files.pieces(response, "the photos"):
                 received += len(piece)
                 if received > ARCHIVE_BYTES:
                     break
                 file.write(piece)
                 digest.update(piece)
                 bar.update(len(piece))
-    except Exception as error:  # requests and urllib3 raise kinds of their own
-        raise OSError(f"the download of the photos broke off ({type(error).__name__})") from None
     finally:
         response.close()
     if received < ARCHIVE_BYTES:

@@ -202,6 +202,8 @@ def _best_available(
         path = weight_files.cached(remote)
         if path is not None:
             return "imagenet", path, "found in Keras's cache"
+        if reason := weight_files.recent_failure(remote):
+            raise OSError(f"{reason}; load_vgg16('imagenet') tries again at once")
         return "imagenet", weight_files.fetch(remote), "downloaded just now"
     except (OSError, ValueError) as error:
         if include_top:

@@ -17,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +36,12 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
 #: optimizer keeps.
 MAX_BYTES = 2_000_000_000
 
+#: A download that brings fewer bytes than this in ANSWER_SECONDS is given up: it drips.
+FEWEST_BYTES = 200_000
+
+#: A failure that took long is remembered for this many seconds; see ``recent_failure``.
+REMEMBERED_SECONDS = 1800.0
+
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
 
 
@@ -42,6 +50,11 @@ class RemoteFile(NamedTuple):
 
     url: str
     md5: str
+
+    @property
+    def name(self) -> str:
+        """The file's name: the end of its address."""
+        return self.url.rsplit("/", 1)[1]
 
 
 #: Keras's own VGG16 files. Source: keras/src/applications/vgg16.py, names and sums.
@@ -68,12 +81,17 @@ def cached(remote: RemoteFile) -> Path | None:
     """The file in Keras's cache, or None if it is not there.
 
     Raises:
-        ValueError: The cached file does not have the right hash.
+        OSError: The cached file cannot be read.
+        ValueError: It does not have the right hash.
     """
-    path = keras_cache() / remote.url.rsplit("/", 1)[1]
-    if not path.is_file():
-        return None
-    if _md5(path) != remote.md5:
+    path = keras_cache() / remote.name
+    try:
+        if not path.is_file():
+            return None
+        md5 = _md5(path)
+    except OSError as error:
+        raise OSError(f"{path} cannot be read ({error.strerror})") from None
+    if md5 != remote.md5:
         raise ValueError(
             f"{path} is damaged (its hash is wrong); delete that file and it is downloaded again"
         )
@@ -90,26 +108,71 @@ def fetch(remote: RemoteFile) -> Path:
         OSError: No connection, no answer in time, a broken download or a full disk.
         ValueError: The server sent other bytes than it should.
     """
-    name = remote.url.rsplit("/", 1)[1]
-    folder = keras_cache()
+    begun = time.monotonic()
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(prefix=f"{name}.", suffix=".part", dir=folder)
+        path = _fetch(remote, keras_cache())
+    except (OSError, ValueError) as error:
+        if time.monotonic() - begun > 2:  # what fails at once may be tried again at once
+            with contextlib.suppress(OSError):
+                _failure(remote).write_text(str(error), encoding="utf-8")
+        raise
+    with contextlib.suppress(OSError):
+        _failure(remote).unlink()
+    return path
+
+
+def recent_failure(remote: RemoteFile) -> str | None:
+    """Why and when a download of a file failed slowly within the last half hour, if it did.
+
+    Behind a network that swallows everything, every lesson would wait for it again otherwise.
+    """
+    try:
+        seconds = time.time() - _failure(remote).stat().st_mtime
+        reason = _failure(remote).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    if not reason or not 0 <= seconds < REMEMBERED_SECONDS:
+        return None
+    return f"{reason}, {seconds / 60:.0f} min ago"
+
+
+def pieces(response: Any, name: str) -> Iterator[bytes]:
+    """What a server sends, piece by piece as it comes; a server that merely drips is left.
+
+    Args:
+        response: What ``open_url`` returned.
+        name: What to call the download in an error.
+
+    Raises:
+        OSError: The connection broke, went silent, or brings almost nothing.
+    """
+    from urllib3.exceptions import HTTPError
+
+    since, received = time.monotonic(), 0
+    try:
+        while piece := response.raw.read1(1 << 18):
+            yield piece
+            received += len(piece)
+            if (seconds := time.monotonic() - since) >= ANSWER_SECONDS:
+                if received < FEWEST_BYTES:
+                    raise OSError(
+                        f"the download of {name} was given up: only {received:,} bytes came in "
+                        f"{seconds:.0f} s"
+                    )
+                since, received = time.monotonic(), 0
+    except HTTPError as error:
+        raise OSError(f"the download of {name} broke off ({type(error).__name__})") from None
+
+
+@contextlib.contextmanager
+def writing_to(folder: Path) -> Iterator[None]:
+    """Make one sentence of what the disk says: no permission, no room left, a file in the way."""
+    try:
+        yield
     except OSError as error:
+        if error.errno is None:  # not from the disk, and a sentence already
+            raise
         raise OSError(f"{folder} cannot be written to ({error.strerror})") from None
-    try:
-        with (
-            os.fdopen(handle, "wb") as file,
-            contextlib.closing(open_url(remote.url)) as response,
-        ):
-            _copy(response, file, name)
-        if _md5(Path(part)) != remote.md5:
-            raise ValueError(f"the server sent other bytes than {name} should have")
-        Path(part).chmod(0o644)  # mkstemp's files are for one's own eyes; a class may share these
-        Path(part).replace(folder / name)
-    finally:
-        Path(part).unlink(missing_ok=True)
-    return folder / name
 
 
 def read(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
@@ -198,19 +261,49 @@ def _listed(shapes: list[tuple[int, ...]]) -> str:
     return " and ".join([*map(str, shapes[:4]), "more"][: len(shapes)])
 
 
-def _copy(response, file, name: str) -> None:  # noqa: ANN001 (a requests.Response, an open file)
+def _failure(remote: RemoteFile) -> Path:
+    """A note in the cache that says why a download failed; as old as the failure."""
+    return keras_cache() / f"{remote.name}.failed"
+
+
+def _fetch(remote: RemoteFile, folder: Path) -> Path:
+    name = remote.name
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder, name)
+        handle, part = tempfile.mkstemp(prefix=f"{name}.", suffix=".part", dir=folder)
+        try:
+            with (
+                os.fdopen(handle, "wb") as file,
+                contextlib.closing(open_url(remote.url)) as response,
+            ):
+                _copy(response, file, name)
+            if _md5(Path(part)) != remote.md5:
+                raise ValueError(f"the server sent other bytes than {name} should have")
+            Path(part).chmod(0o644)  # mkstemp's are for one's own eyes; a class may share these
+            Path(part).replace(folder / name)
+        finally:
+            Path(part).unlink(missing_ok=True)
+    return folder / name
+
+
+def _sweep(folder: Path, name: str) -> None:
+    """Remove what killed kernels left of a download; a live one would have written since."""
+    for part in folder.glob(f"{name}.*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - part.stat().st_mtime > 3600:
+                part.unlink()
+
+
+def _copy(response: Any, file: Any, name: str) -> None:
     """Write what the server sends into a file, with a progress bar."""
-    import requests
     from tqdm.auto import tqdm
 
-    size = int(response.headers.get("Content-Length", 0)) or None
-    try:
-        with tqdm(total=size, unit="B", unit_scale=True, desc=name, leave=False) as bar:
-            for piece in response.iter_content(1 << 18):
-                file.write(piece)
-                bar.update(len(piece))
-    except requests.RequestException as error:
-        raise OSError(f"the download of {name} broke off ({type(error).__name__})") from None
+    size = response.raw.length_remaining  # None where the server states no length
+    with tqdm(total=size, unit="B", unit_scale=True, desc=name, leave=False) as bar:
+        for piece in pieces(response, name):
+            file.write(piece)
+            bar.update(len(piece))
     if size is not None and file.tell() != size:
         raise OSError(f"the download of {name} broke off after {file.tell()} of {size} bytes")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import urllib3
 from PIL import Image
 
 from helpers import datasets, models, weights
@@ -148,13 +149,13 @@ class Answer:
     def __init__(self, content, stated=None, breaks_after=None):
         digest = base64.b64encode(hashlib.md5(stated or content).digest()).decode()
         self.headers = {"x-goog-hash": f"crc32c=AAAAAA==, md5={digest}"}
-        self.content, self.breaks_after, self.closed = content, breaks_after, False
+        self.raw, self.file = self, io.BytesIO(content)
+        self.breaks_after, self.closed = breaks_after, False
 
-    def iter_content(self, size):
-        for start in range(0, len(self.content), 100):
-            if self.breaks_after is not None and start >= self.breaks_after:
-                raise ConnectionError("the line went dead")
-            yield self.content[start : start + 100]
+    def read1(self, size):
+        if self.breaks_after is not None and self.file.tell() >= self.breaks_after:
+            raise urllib3.exceptions.ProtocolError("the line went dead")
+        return self.file.read(100)
 
     def close(self):
         self.closed = True
