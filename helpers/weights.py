@@ -39,8 +39,8 @@ MAX_BYTES = 2_000_000_000
 #: A download that brings fewer bytes than this in ANSWER_SECONDS is given up: it drips.
 FEWEST_BYTES = 200_000
 
-#: A failure that took long is remembered for this many seconds; see ``recent_failure``.
-REMEMBERED_SECONDS = 1800.0
+#: A failure that took longer than the first is remembered for the second; see ``recent_failure``.
+AT_ONCE_SECONDS, REMEMBERED_SECONDS = 2.0, 1800.0
 
 _KERAS_FILES = "https://storage.googleapis.com/tensorflow/keras-applications/vgg16/"
 
@@ -112,7 +112,7 @@ def fetch(remote: RemoteFile) -> Path:
     try:
         path = _fetch(remote, keras_cache())
     except (OSError, ValueError) as error:
-        if time.monotonic() - begun > 2:  # what fails at once may be tried again at once
+        if time.monotonic() - begun > AT_ONCE_SECONDS:
             with contextlib.suppress(OSError):
                 _failure(remote).write_text(str(error), encoding="utf-8")
         raise

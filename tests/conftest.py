@@ -1,7 +1,11 @@
 """What all tests share: quiet settings, the model and photo, and a sweep over explorers."""
 
+import contextlib
+import hashlib
+import http.server
 import os
 import tempfile
+import threading
 from pathlib import Path
 
 # Before anything imports Keras or Jupyter: the bundled weights, and no file outside this folder.
@@ -16,7 +20,7 @@ import ipywidgets
 import numpy as np
 import pytest
 
-from helpers import activations, images, models
+from helpers import activations, images, models, weights
 
 
 @pytest.fixture(scope="session")
@@ -41,6 +45,55 @@ def batch(photo):
 def maps(vgg16, batch):
     """All convolutions' feature maps of the cat."""
     return activations.feature_maps(vgg16, batch)
+
+
+@pytest.fixture
+def keras_home(tmp_path, monkeypatch):
+    """Keras's cache in a folder of this test's own, and no way to the real files."""
+    for name in ("CNN_WEIGHTS", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "*")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    nowhere = weights.RemoteFile("http://127.0.0.1:9/base.h5", "0" * 32)
+    monkeypatch.setattr(weights, "IMAGENET_BASE", nowhere)
+    monkeypatch.setattr(weights, "IMAGENET_FULL", nowhere)
+    return tmp_path / "keras" / "models"
+
+
+@pytest.fixture
+def serve():
+    """A web server: ``serve(data)`` gives the file's address and sum, ``serve.asked`` counts.
+
+    ``send(write, stop)`` may send something else than the data, until the event ``stop``.
+    """
+    stop = threading.Event()
+    with contextlib.ExitStack() as stack:
+
+        def start(data, *, send=None, length=True, status=200):
+            class Handler(http.server.BaseHTTPRequestHandler):
+                def do_GET(self):
+                    start.asked += 1
+                    self.send_response(status)
+                    if length:
+                        self.send_header("Content-Length", str(len(data)))
+                    self.end_headers()
+                    with contextlib.suppress(OSError):  # whoever asked has gone
+                        send(self.wfile.write, stop) if send else self.wfile.write(data)
+
+                def log_message(self, *_):
+                    pass
+
+            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            stack.callback(server.server_close)
+            stack.callback(server.shutdown)
+            stack.callback(stop.set)
+            address = f"http://127.0.0.1:{server.server_port}/weights.h5"
+            return weights.RemoteFile(address, hashlib.md5(data).hexdigest())
+
+        start.asked = 0
+        yield start
 
 
 def _settings(control):

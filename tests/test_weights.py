@@ -1,23 +1,14 @@
-"""Weights: every kind of file, every kind of damage, and downloads from a server of our own."""
+"""Weights: every kind of file, every kind of damage, every choice; test_faults has downloads."""
 
-import contextlib
-import hashlib
-import http.server
-import os
-import socket
-import stat
-import subprocess
-import sys
-import threading
-import time
 import zipfile
-from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 
 from helpers import models, weights
+
+pytestmark = pytest.mark.usefixtures("keras_home")
 
 SMALL = {
     "block1_conv1": [(3, 3, 3, 2), (2,)],
@@ -64,59 +55,6 @@ def write_keras_2(path, layers):
             group.attrs["weight_names"] = [key.encode() for key in keys]
             for key, array in zip(keys, several, strict=True):
                 group[key] = array
-
-
-@pytest.fixture(autouse=True)
-def keras_home(tmp_path, monkeypatch):
-    """Keras's cache in a folder of this test's own, and no way to the real files."""
-    for name in ("CNN_WEIGHTS", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    nowhere = weights.RemoteFile("http://127.0.0.1:9/base.h5", "0" * 32)
-    monkeypatch.setattr(weights, "IMAGENET_BASE", nowhere)
-    monkeypatch.setattr(weights, "IMAGENET_FULL", nowhere)
-    return tmp_path / "keras" / "models"
-
-
-@pytest.fixture
-def short_waits(monkeypatch):
-    monkeypatch.setattr(weights, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(weights, "ANSWER_SECONDS", 0.7)
-
-
-@pytest.fixture
-def serve():
-    """A web server: ``serve(data)`` gives the file's address; ``cut`` and ``stall`` break it."""
-    released = threading.Event()
-    with contextlib.ExitStack() as stack:
-
-        def start(data, *, cut=None, stall=False, length=True, status=200):
-            class Handler(http.server.BaseHTTPRequestHandler):
-                def do_GET(self):
-                    self.send_response(status)
-                    if length:
-                        self.send_header("Content-Length", str(len(data)))
-                    self.end_headers()
-                    self.wfile.write(data[:cut])
-                    self.wfile.flush()
-                    if stall:
-                        released.wait(20)
-
-                def log_message(self, *_):
-                    pass
-
-            server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-            server.daemon_threads = True
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            stack.callback(server.server_close)
-            stack.callback(server.shutdown)
-            stack.callback(released.set)
-            md5 = hashlib.md5(data).hexdigest()
-            address = f"http://127.0.0.1:{server.server_port}/weights.h5"
-            return weights.RemoteFile(address, md5)
-
-        yield start
 
 
 @pytest.fixture(scope="module")
@@ -342,116 +280,6 @@ def test_text_instead_of_numbers():
         weights.fit_to(layers, SMALL, "a.npz")
 
 
-# Downloads --------------------------------------------------------------------------------------
-
-
-def test_a_download_and_then_the_cache(serve, keras_home, capfd):
-    remote = serve(b"weights" * 100_000)
-    assert weights.cached(remote) is None
-    path = weights.fetch(remote)
-    assert path == keras_home / "weights.h5"
-    assert path.read_bytes() == b"weights" * 100_000
-    assert weights.cached(remote) == path
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644
-    assert [file.name for file in keras_home.iterdir()] == ["weights.h5"]
-    assert "weights.h5" in capfd.readouterr().err, "a progress bar"
-
-
-def test_without_a_stated_length(serve, keras_home):
-    assert weights.fetch(serve(b"weights" * 1000, length=False)).is_file()
-
-
-def fails(remote, kind, keras_home):
-    """A failed download: one sentence, nothing kept, and the seconds it took."""
-    begun = time.monotonic()
-    with pytest.raises(kind) as caught:
-        weights.fetch(remote)
-    assert list(keras_home.iterdir()) == []
-    assert "\n" not in str(caught.value)
-    assert len(str(caught.value)) < 200
-    return str(caught.value), time.monotonic() - begun
-
-
-def test_wrong_bytes(serve, keras_home):
-    remote = serve(b"weights")._replace(md5="0" * 32)
-    message, _ = fails(remote, ValueError, keras_home)
-    assert message == "the server sent other bytes than weights.h5 should have"
-
-
-def test_cut_half_way(serve, keras_home):
-    message, _ = fails(serve(b"weights" * 100_000, cut=200_000), OSError, keras_home)
-    assert message.startswith("the download of weights.h5 broke off")
-
-
-def test_stalled_half_way(serve, keras_home, short_waits):
-    remote = serve(b"weights" * 100_000, cut=200_000, stall=True)
-    message, seconds = fails(remote, OSError, keras_home)
-    assert message.startswith("the download of weights.h5 broke off")
-    assert seconds < 8
-
-
-def test_a_server_that_says_no(serve, keras_home):
-    message, _ = fails(serve(b"", status=404), OSError, keras_home)
-    assert message.endswith("answered 404 Not Found")
-
-
-def test_a_server_that_never_answers(keras_home, short_waits):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        address = f"http://127.0.0.1:{silent.getsockname()[1]}/weights.h5"
-        message, seconds = fails(weights.RemoteFile(address, ""), OSError, keras_home)
-    assert "did not answer within 0.7 s" in message or "cannot be reached" in message
-    assert seconds < 8
-
-
-def test_a_name_service_that_never_answers(keras_home, short_waits, monkeypatch):
-    asleep = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: asleep.wait(30))
-    remote = weights.RemoteFile("http://weights.example/weights.h5", "")
-    message, seconds = fails(remote, OSError, keras_home)
-    asleep.set()
-    assert message == "weights.example did not answer within 0.7 s"
-    assert seconds < 8
-
-
-@pytest.mark.parametrize("host", ["no-such-name.invalid", "127.0.0.1:9", "in..valid"])
-def test_nobody_there(keras_home, short_waits, host):
-    message, _ = fails(weights.RemoteFile(f"http://{host}/weights.h5", ""), OSError, keras_home)
-    assert message.startswith(host)
-
-
-def test_a_cache_that_cannot_be_written_to(serve, tmp_path, monkeypatch):
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "file"))
-    (tmp_path / "file").touch()
-    with pytest.raises(OSError, match="models cannot be written to"):
-        weights.fetch(serve(b"weights"))
-
-
-def test_a_read_only_cache(serve, keras_home, monkeypatch):
-    def refuse(**_):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(weights.tempfile, "mkstemp", refuse)  # root may write to any folder
-    with pytest.raises(OSError, match=r"cannot be written to \(Permission denied\)"):
-        weights.fetch(serve(b"weights"))
-
-
-def test_a_damaged_cache_is_named(serve, keras_home):
-    remote = serve(b"weights")
-    keras_home.mkdir(parents=True)
-    (keras_home / "weights.h5").write_bytes(b"weight?")
-    with pytest.raises(ValueError, match=r"damaged .* delete that file") as caught:
-        weights.cached(remote)
-    assert str(keras_home / "weights.h5") in str(caught.value)
-
-
-def test_where_keras_keeps_its_files(monkeypatch, tmp_path):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setenv("KERAS_HOME", "~/elsewhere")
-    assert weights.keras_cache() == tmp_path / "elsewhere" / "models"
-    monkeypatch.delenv("KERAS_HOME")
-    assert weights.keras_cache() == tmp_path / ".keras" / "models"
-
-
 # Choices ----------------------------------------------------------------------------------------
 
 
@@ -583,31 +411,3 @@ def test_no_bundled_classifier(no_model):
 
 def test_random_with_the_classifier(small_vgg16):
     assert list(of_model(models.load_vgg16("random", include_top=True))) == list(small_vgg16)
-
-
-# The first run ----------------------------------------------------------------------------------
-
-
-def test_a_first_run_without_a_network_stays_inside_the_cache(tmp_path):
-    """In a home folder of its own and with no name service, nothing else is written."""
-    code = (
-        "import socket\n"
-        "def nobody(*_, **__): raise socket.gaierror('no network')\n"
-        "socket.getaddrinfo = nobody\n"
-        "from helpers import models\n"
-        "model = models.load_vgg16(input_shape=(32, 32, 3))\n"
-        "assert models.weights_used(model) == 'bundled'"
-    )
-    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
-    del environment["KERAS_HOME"]
-    result = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=Path(weights.__file__).parents[1],
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert result.stderr == ""
-    assert "bundled (ImageNet's could not be had: storage.googleapis.com" in result.stdout
-    assert {path.name for path in tmp_path.iterdir()} <= {".keras", "keras"}
-    assert [p.name for p in (tmp_path / ".keras").rglob("*") if p.is_file()] in ([], ["keras.json"])
