@@ -444,7 +444,9 @@ def _forward(model: Any, targets: dict[str, Any], size: tuple[int, int]) -> Call
 
     inner = keras.Model(model_input(model), {name: layer.output for name, layer in targets.items()})
 
-    @tf.function(input_signature=[tf.TensorSpec((GROUP, *size, model_input(model).shape[-1]))])
+    spec = tf.TensorSpec((GROUP, *size, model_input(model).shape[-1]))
+
+    @tf.function(input_signature=[spec], autograph=False)  # autograph would write temporary files
     def forward(batch: Any) -> dict[str, tuple]:
         answers = {}
         for name, maps in inner(batch, training=False).items():

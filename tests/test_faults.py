@@ -537,10 +537,11 @@ def course(tmp_path_factory):
 
 def test_from_another_folder(course, tmp_path):
     """As where a server starts kernels elsewhere: only the variable says where the course is."""
-    before = tree(course)
-    run_lesson(course, tmp_path, CNN_COURSE=str(course))
+    before, elsewhere = tree(course), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    run_lesson(course, elsewhere, CNN_COURSE=str(course))
     assert tree(course) == before
-    assert list(tmp_path.iterdir()) == []
+    assert list(elsewhere.iterdir()) == []
 
 
 @posix
