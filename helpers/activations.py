@@ -71,16 +71,20 @@ def feature_maps(
     key = tuple(dict.fromkeys(names))
     if key not in kept:
         kept[key] = _sub_model(model, key)
+    too_small = ValueError(
+        f"photos of {batch.shape[1]} × {batch.shape[2]} pixels are too small for "
+        f"{model.name}: nothing is left of them after its pooling"
+    )
     try:
         outputs = kept[key](batch)
     except Exception as error:  # TensorFlow's own words for it fill a page
         if None in model_input(model).shape[1:]:
-            raise ValueError(
-                f"photos of {batch.shape[1]} × {batch.shape[2]} pixels are too small for "
-                f"{model.name}: nothing is left of them after its pooling"
-            ) from error
+            raise too_small from error
         raise
-    return {name: np.asarray(outputs[name], dtype=np.float32) for name in key}
+    maps = {name: np.asarray(outputs[name], dtype=np.float32) for name in key}
+    if not all(found.size for found in maps.values()):  # some processors convolve nothing, too
+        raise too_small
+    return maps
 
 
 def sparsity(maps: np.ndarray) -> np.ndarray:
