@@ -63,7 +63,7 @@ def output_shape(layer: Any) -> tuple[int | None, ...]:
     """
     try:
         return tuple(layer.output.shape)
-    except AttributeError:
+    except (AttributeError, ValueError):  # the latter in Keras 3.5
         raise ValueError(
             f"layer {layer.name!r} has no output yet; build its model with keras.Input first"
         ) from None
