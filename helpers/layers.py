@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import numbers
 from typing import Any, NamedTuple
@@ -75,7 +76,9 @@ def model_input(model: Any) -> Any:
     Raises:
         ValueError: The model has several inputs, or is not built.
     """
-    inputs = getattr(model, "inputs", None)
+    inputs = None
+    with contextlib.suppress(ValueError):  # what Keras 3.5 says where later ones have None
+        inputs = getattr(model, "inputs", None)
     if not inputs:
         raise ValueError(f"{model.name} has no input yet; build it with keras.Input first")
     if len(inputs) != 1:
