@@ -1,0 +1,127 @@
+"""Write the project's public address wherever it is needed.
+
+    python tests/address.py https://github.com/you/course v1.0    set it, and write it everywhere
+    python tests/address.py                                       write it everywhere again
+    python tests/address.py --unset                               take it back
+
+It stands in pyproject.toml alone, with the tag that a lesson on Colab fetches. README's links and
+the first cell of every lesson follow. A lesson's outputs stay: no result depends on the address.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+import nbformat
+
+sys.path.insert(0, str(Path(__file__).parent))
+import rebuild
+
+ROOT = Path(__file__).resolve().parents[1]
+PLACE = re.compile(r'^address = "(.*)"\ntag = "(.*)"$', re.M)  # in pyproject.toml
+CELL = re.compile(r'^ADDRESS, TAG = "(.*)", "(.*)"$', re.M)  # in every lesson's first cell
+LINKS = re.compile(
+    r"(?<=<!-- launch: tests/address.py writes this -->\n).*?(?=<!-- /launch -->)", re.S
+)
+
+
+def stored(root: Path) -> tuple[str, str]:
+    """The address and the tag; two empty strings while there is none."""
+    return PLACE.search((root / "pyproject.toml").read_text(encoding="utf-8")).groups()
+
+
+def links(root: Path) -> str:
+    """What README shows: badges and a link for every lesson, or that there is no address yet."""
+    address, tag = stored(root)
+    if not address:
+        return (
+            "Binder and Colab need a public copy of this repository, and none is named yet:\n"
+            "`python tests/address.py https://github.com/you/course v1.0` puts their links here.\n"
+        )
+    path = address.removeprefix("https://github.com/")
+    lab = f"https://mybinder.org/v2/gh/{path}/{tag}?urlpath=lab/tree/notebooks"
+    colab = f"https://colab.research.google.com/github/{path}/blob/{tag}/notebooks"
+    tests = f"{address}/actions/workflows/tests.yml"
+    names = [lesson.name for lesson in _lessons(root)]
+    return "\n".join(
+        (
+            f"[![Tests]({tests}/badge.svg)]({tests})",
+            f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({lab}/{names[0]})",
+            "",
+            "On Colab: " + " ·\n".join(f"[{name[:2]}]({colab}/{name})" for name in names),
+            "",
+        )
+    )
+
+
+def set_address(root: Path, address: str, tag: str) -> None:
+    """Put the address in its one place, then everywhere."""
+    _replace(root / "pyproject.toml", PLACE, f'address = "{address}"\ntag = "{tag}"')
+    write(root)
+
+
+def write(root: Path) -> None:
+    """Bring README and the lessons in line with pyproject.toml."""
+    _replace(root / "README.md", LINKS, links(root))
+    address, tag = stored(root)
+    for path in _lessons(root):
+        notebook = nbformat.read(path, as_version=4)
+        was_current = notebook.metadata.get("code_digest") == rebuild.code_digest(notebook)
+        cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
+        cell.source = CELL.sub(lambda _: f'ADDRESS, TAG = "{address}", "{tag}"', cell.source)
+        if was_current:
+            notebook.metadata["code_digest"] = rebuild.code_digest(notebook)
+        nbformat.write(notebook, path)
+
+
+def problems(root: Path) -> list[str]:
+    """Which files name another address than pyproject.toml, or name it where they should not."""
+    address, tag = stored(root)
+    found = []
+    if LINKS.findall((root / "README.md").read_text(encoding="utf-8")) != [links(root)]:
+        found.append("README.md")
+    for path in _lessons(root):
+        if CELL.findall(nbformat.read(path, as_version=4).cells[1].source) != [(address, tag)]:
+            found.append(path.name)
+    return found
+
+
+def _lessons(root: Path) -> list[Path]:
+    return sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb"))
+
+
+def _replace(path: Path, pattern: re.Pattern, text: str) -> None:
+    with path.open(encoding="utf-8", newline="") as file:
+        before = file.read()
+    after, count = pattern.subn(lambda _: text, before)
+    if count != 1:
+        raise ValueError(f"{path.name} has {count} places for the address where it should have one")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(after)
+
+
+def main() -> int:
+    """Set, take back or write again."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("address", nargs="?", help="such as https://github.com/you/course")
+    parser.add_argument("tag", nargs="?", help="the git tag that lessons fetch, such as v1.0")
+    parser.add_argument("--unset", action="store_true", help="no public address")
+    args = parser.parse_args()
+    if args.unset:
+        set_address(ROOT, "", "")
+    elif args.address is None:
+        write(ROOT)
+    else:
+        if not re.fullmatch(r"https://github\.com/[\w.-]+/[\w-][\w.-]*(?<!\.git)", args.address):
+            parser.error(f"{args.address} is no address like https://github.com/you/course")
+        if not re.fullmatch(r"\w[\w.-]*", args.tag or ""):
+            parser.error("name the tag as well, such as v1.0")
+        set_address(ROOT, args.address, args.tag)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
