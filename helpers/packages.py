@@ -35,11 +35,16 @@ _REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
 _PLAIN_VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9.]+)?")
 
 
-def missing() -> list[str]:
-    """The lines of requirements.txt whose packages a lesson needs and cannot import."""
+def needed() -> dict[str, str]:
+    """The lines of requirements.txt that a lesson needs, by the package's name."""
     lines = _REQUIREMENTS.read_text(encoding="utf-8").splitlines()
     by_name = {re.split(r"[<>=!~; ]", line)[0]: line for line in lines}
-    return [by_name[name] for name, module in MODULES.items() if find_spec(module) is None]
+    return {name: by_name[name] for name in MODULES}
+
+
+def missing() -> list[str]:
+    """Those of them whose packages cannot be imported."""
+    return [line for name, line in needed().items() if find_spec(MODULES[name]) is None]
 
 
 def install_missing() -> None:
