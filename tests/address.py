@@ -16,8 +16,6 @@ import sys
 from pathlib import Path
 
 import nbformat
-
-sys.path.insert(0, str(Path(__file__).parent))
 import rebuild
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,6 +55,11 @@ def links(root: Path) -> str:
     )
 
 
+def with_address(source: str, address: str, tag: str) -> str:
+    """The first cell's source with another address and tag in it."""
+    return CELL.sub(lambda _: f'ADDRESS, TAG = "{address}", "{tag}"', source)
+
+
 def set_address(root: Path, address: str, tag: str) -> None:
     """Put the address in its one place, then everywhere."""
     _replace(root / "pyproject.toml", PLACE, f'address = "{address}"\ntag = "{tag}"')
@@ -71,20 +74,21 @@ def write(root: Path) -> None:
         notebook = nbformat.read(path, as_version=4)
         was_current = notebook.metadata.get("code_digest") == rebuild.code_digest(notebook)
         cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
-        cell.source = CELL.sub(lambda _: f'ADDRESS, TAG = "{address}", "{tag}"', cell.source)
+        cell.source = with_address(cell.source, address, tag)
         if was_current:
             notebook.metadata["code_digest"] = rebuild.code_digest(notebook)
         nbformat.write(notebook, path)
 
 
 def problems(root: Path) -> list[str]:
-    """Which files name another address than pyproject.toml, or name it where they should not."""
+    """The files that name another address than pyproject.toml, or none."""
     address, tag = stored(root)
     found = []
     if LINKS.findall((root / "README.md").read_text(encoding="utf-8")) != [links(root)]:
         found.append("README.md")
     for path in _lessons(root):
-        if CELL.findall(nbformat.read(path, as_version=4).cells[1].source) != [(address, tag)]:
+        code = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
+        if CELL.findall("\n".join(code)) != [(address, tag)]:
             found.append(path.name)
     return found
 

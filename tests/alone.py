@@ -11,18 +11,17 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import sys
 import tempfile
 import time
 from pathlib import Path
 
 import nbformat
+from address import with_address
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 LESSONS = Path(__file__).resolve().parents[1] / "notebooks"
-ADDRESS = re.compile(r'^ADDRESS, TAG = ".*", ".*"$', re.M)
 
 
 def run(
@@ -36,8 +35,7 @@ def run(
     lesson = nbformat.read(path, as_version=4)
     if source is not None:
         first = next(cell for cell in lesson.cells if cell.cell_type == "code")
-        named = "ADDRESS, TAG = {!r}, {!r}".format(*source)
-        first.source = ADDRESS.sub(lambda _: named, first.source)
+        first.source = with_address(first.source, *source)
     lesson.cells.append(nbformat.v4.new_code_cell(then))
     environment = {
         name: value

@@ -1,0 +1,584 @@
+"""The course works where a class is: in one's own copy, alone as on Colab, on Binder."""
+
+import ast
+import http.server
+import importlib.machinery
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+import address
+import alone
+import nbformat
+import pytest
+import rebuild
+import yaml
+
+from helpers import packages, weights
+
+ROOT = Path(__file__).resolve().parents[1]
+LESSONS = rebuild.lessons()
+CELL = next(c.source for c in nbformat.read(LESSONS[0], 4).cells if c.cell_type == "code")
+NOWHERE = "http://127.0.0.1:9"  # nothing listens there
+GIT = shutil.which("git")
+needs_git = pytest.mark.skipif(not GIT, reason="no git is installed, and Colab's way is to clone")
+
+
+def copy_of_the_course(folder):
+    """What a checkout holds, without what was made in it."""
+    unwanted = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
+    return Path(shutil.copytree(ROOT, folder, ignore=unwanted))
+
+
+def commit(folder, tag="v1"):
+    """Make a folder a git repository with one tag; its address."""
+    who = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "core.autocrlf=false"]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "all"], ["tag", tag]):
+        subprocess.run([GIT, *who, *arguments], cwd=folder, check=True)
+    return folder.as_uri()
+
+
+# The address
+
+
+def test_all_places_name_the_same_address():
+    assert address.problems(ROOT) == []
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of what names the address."""
+    for name in ("README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+    return tmp_path
+
+
+def test_one_command_sets_the_address_and_takes_it_back(tree):
+    address.set_address(tree, "", "")
+    before = {path: path.read_bytes() for path in tree.rglob("*.*") if path.is_file()}
+    assert "`python tests/address.py https" in (tree / "README.md").read_text(encoding="utf-8")
+
+    address.set_address(tree, "https://github.com/ada/course", "v1.2")
+    assert address.problems(tree) == []
+    readme = (tree / "README.md").read_text(encoding="utf-8")
+    assert "tests/address.py https" not in readme
+    lab = "mybinder.org/v2/gh/ada/course/v1.2?urlpath=lab/tree/notebooks/00_start_here.ipynb"
+    assert lab in readme
+    colab = "https://colab.research.google.com/github/ada/course/blob/v1.2/notebooks"
+    for path in LESSONS:
+        assert f"[{path.name[:2]}]({colab}/{path.name})" in readme
+        was, now = (
+            nbformat.reads(text, 4)
+            for text in (
+                before[tree / "notebooks" / path.name].decode(),
+                (tree / "notebooks" / path.name).read_text(encoding="utf-8"),
+            )
+        )
+        assert now.cells[2:] == was.cells[2:]
+        assert 'ADDRESS, TAG = "https://github.com/ada/course", "v1.2"\n' in now.cells[1].source
+        for notebook in (was, now):
+            notebook.current = notebook.metadata.code_digest == rebuild.code_digest(notebook)
+        assert now.current == was.current, "a lesson whose code was edited stays marked so"
+
+    address.set_address(tree, "", "")
+    assert {path: path.read_bytes() for path in before} == before
+
+
+def test_the_address_stands_in_one_place_only(tmp_path):
+    course = copy_of_the_course(tmp_path / "course")
+    address.set_address(course, "https://github.com/ada/of-my-own", "v1.2")
+    files = [path for path in course.rglob("*") if path.is_file() and path.suffix != ".npz"]
+    named = {path.name for path in files if b"ada/of-my-own" in path.read_bytes()}
+    written = {"README.md", *(path.name for path in LESSONS)}
+    assert named - {"test_launch.py"} == written | {"pyproject.toml"}
+
+
+@pytest.mark.parametrize("name", ["README.md", "notebooks/03_filter_grids.ipynb"])
+def test_a_place_that_disagrees_is_found(tree, name):
+    address.set_address(tree, "https://github.com/ada/course", "v1.2")
+    text = (tree / name).read_text(encoding="utf-8")
+    (tree / name).write_text(text.replace("ada/course", "bob/course"), encoding="utf-8")
+    assert address.problems(tree) == [Path(name).name]
+
+
+def test_a_readme_without_its_place_is_refused(tree):
+    (tree / "README.md").write_text("nothing\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"README.md has 0 places"):
+        address.write(tree)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["https://example.org/ada/course", "v1"], "is no address like https://github.com/"),
+        (["https://github.com/ada/course.git", "v1"], "is no address like https://github.com/"),
+        (["https://github.com/ada/course"], "name the tag as well"),
+    ],
+)
+def test_a_wrong_address_is_refused(tree, monkeypatch, capsys, arguments, complaint):
+    monkeypatch.setattr(address, "ROOT", tree)
+    monkeypatch.setattr(sys, "argv", ["address.py", *arguments])
+    with pytest.raises(SystemExit):
+        address.main()
+    assert complaint in capsys.readouterr().err
+    assert address.stored(tree) == address.stored(ROOT)
+
+
+def test_the_command_itself(tree, monkeypatch):
+    monkeypatch.setattr(address, "ROOT", tree)
+    monkeypatch.setattr(sys, "argv", ["address.py", "https://github.com/ada/course", "v1"])
+    assert address.main() == 0
+    assert address.stored(tree) == ("https://github.com/ada/course", "v1")
+    assert address.problems(tree) == []
+    monkeypatch.setattr(sys, "argv", ["address.py", "--unset"])
+    assert address.main() == 0
+    assert address.stored(tree) == ("", "")
+
+
+# The first cell of every lesson
+
+
+@pytest.fixture(scope="module")
+def small_course(tmp_path_factory):
+    """A course whose helpers cost nothing, so that the cell can be run many times."""
+    folder = tmp_path_factory.mktemp("origin") / "small"
+    (folder / "helpers").mkdir(parents=True)
+    (folder / "notebooks").mkdir()
+    for name in ("helpers/packages.py", "requirements.txt"):
+        shutil.copy(ROOT / name, folder / name)
+    (folder / "helpers" / "quiet.py").write_text('keras = "of this course"\n')
+    (folder / "helpers" / "__init__.py").touch()
+    return folder
+
+
+def run_cell(folder, source=("", ""), **environment):
+    """Run the first cell in a folder as IPython does; what it wrote, and the course it found."""
+    folder.mkdir(parents=True, exist_ok=True)
+    code = address.with_address(CELL, *source) + '\nprint("course:", course, keras, sep="|")\n'
+    script = folder.parent / f"{folder.name}.ipy"
+    script.write_text(code, encoding="utf-8")
+    kept = {k: v for k, v in os.environ.items() if k not in ("CNN_COURSE", "JPY_SESSION_NAME")}
+    result = subprocess.run(
+        [sys.executable, "-m", "IPython", "--colors=NoColor", "--quick", str(script)],
+        cwd=folder,
+        env={**kept, **{name: str(value) for name, value in environment.items()}},
+        capture_output=True,
+        text=True,
+    )
+    words = result.stdout + result.stderr
+    found = re.search(r"^course:\|(.*)\|of this course$", words, re.M)
+    return words, Path(found.group(1)) if found else None
+
+
+def test_inside_a_copy_nothing_is_fetched(small_course, tmp_path):
+    nowhere = (f"{NOWHERE}/course", "v1")
+    elsewhere = tmp_path / "elsewhere"
+    lesson = small_course / "notebooks" / "00.ipynb"
+    for folder, environment in (
+        (small_course, {}),
+        (small_course / "notebooks", {}),
+        (elsewhere, {"CNN_COURSE": small_course}),
+        (elsewhere, {"JPY_SESSION_NAME": lesson}),
+    ):
+        words, course = run_cell(folder, nowhere, **environment)
+        assert course == small_course, words
+        assert "fatal" not in words
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_alone_and_without_an_address_one_sentence_says_what_to_do(tmp_path):
+    words, course = run_cell(tmp_path / "alone")
+    assert course is None
+    sentence = "this lesson is alone: open it in a copy of the whole course"
+    assert words.strip().splitlines()[-1] == f"AssertionError: {sentence}"
+    assert list((tmp_path / "alone").iterdir()) == []
+
+
+@needs_git
+def test_alone_it_clones_the_tag_once(small_course, tmp_path):
+    origin = Path(shutil.copytree(small_course, tmp_path / "origin"))
+    source = (commit(origin), "v1")
+    (origin / "later").touch()
+    commit(origin, "v2")
+    clone = tmp_path / "alone" / "what-a-cnn-sees"
+
+    words, course = run_cell(tmp_path / "alone", (source[0], "v9"))
+    assert course is None
+    assert "v9 not found" in words
+    assert "AssertionError: this lesson is alone" in words
+    assert not clone.exists()
+
+    words, course = run_cell(tmp_path / "alone", source)
+    assert course == clone, words
+    assert words.splitlines() == [f"course:|{clone}|of this course"], "not a word more"
+    assert (clone / "helpers").is_dir()
+    assert not (clone / "later").exists()
+    assert (clone / ".git" / "shallow").exists()
+
+    shutil.rmtree(origin)
+    words, course = run_cell(tmp_path / "alone", source)
+    assert course == clone, f"the second run needs no connection: {words}"
+
+
+@pytest.fixture(scope="module")
+def colab(tmp_path_factory):
+    """Lesson 00 run in an empty folder, with a stand-in for Colab's module; and that folder."""
+    if not GIT:
+        pytest.skip("no git is installed, and Colab's way is to clone")
+    home = tmp_path_factory.mktemp("colab")
+    stand_in = home / "site" / "google" / "colab"
+    stand_in.mkdir(parents=True)
+    (stand_in / "__init__.py").write_text("from google.colab import output\n")
+    (stand_in / "output.py").write_text("def enable_custom_widget_manager():\n    pass\n")
+    content = home / "content"
+    content.mkdir()
+    source = (commit(copy_of_the_course(home / "origin")), "v1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(home / "site"))
+        patch.setenv("PIP_NO_INDEX", "1")  # whatever were missing could not be installed
+        then = "import google.colab, helpers\nprint(google.colab.__file__, helpers.__file__)"
+        lesson = alone.run(LESSONS[0], content, source, then)
+    return lesson, content, stand_in
+
+
+def test_a_lesson_runs_alone_as_on_colab(colab):
+    lesson, content, stand_in = colab
+    for cell in lesson.cells:
+        for output in cell.get("outputs", []):
+            assert output.get("name") != "stderr", output.text
+    used = lesson.cells[-1].outputs[0].text.split()
+    assert used == [
+        str(stand_in / "__init__.py"),
+        str(content / "what-a-cnn-sees" / "helpers" / "__init__.py"),
+    ]
+    assert [path.name for path in content.iterdir()] == ["what-a-cnn-sees"]
+
+
+def test_alone_says_which_lesson_failed(tmp_path, monkeypatch, capsys):
+    code = nbformat.v4.new_code_cell("raise ValueError('broken')")
+    nbformat.write(nbformat.v4.new_notebook(cells=[code]), tmp_path / "00_x.ipynb")
+    monkeypatch.setattr(alone, "LESSONS", tmp_path)
+    for arguments, status in (([], 1), (["05"], 0)):
+        monkeypatch.setattr(sys, "argv", ["alone.py", *arguments])
+        assert alone.main() == status
+        assert ("ValueError: broken" in capsys.readouterr().out) == bool(status)
+
+
+# Packages that are missing
+
+
+def test_the_packages_are_those_of_the_requirements():
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8").split("\n# tests\n")[0]
+    listed = re.findall(r"^[\w-]+", text, re.M)
+    assert {*packages.MODULES, "jupyterlab"} == set(listed)
+    for name, line in packages.needed().items():
+        assert re.match(rf"{name}>=\d", line)
+    assert packages.missing() == []
+
+
+def test_every_import_of_the_course_is_among_them():
+    found = set()
+    for path in (ROOT / "helpers").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add(node.module)
+    for path in LESSONS:
+        text = "\n".join(c.source for c in nbformat.read(path, 4).cells if c.cell_type == "code")
+        found |= set(re.findall(r"^\s*(?:import|from) ([\w.]+)", text, re.M))
+    outside = {name.split(".")[0] for name in found} - sys.stdlib_module_names - {"helpers"}
+    comes_along = {"keras", "h5py", "traitlets", "IPython"}  # with TensorFlow and ipywidgets
+    assert {"cv2", "PIL"} <= outside
+    assert outside - comes_along <= set(packages.MODULES.values())
+
+
+def write_wheel(folder, name, release, needs=()):
+    """A package of one empty module."""
+    info = f"{name}-{release}.dist-info"
+    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {release}"]
+    lines += [f"Requires-Dist: {need}" for need in needs]
+    files = {
+        f"{name}.py": "",
+        f"{info}/METADATA": "\n".join(lines) + "\n",
+        f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+    }
+    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
+    with zipfile.ZipFile(folder / f"{name}-{release}-py3-none-any.whl", "w") as wheel:
+        for path, text in files.items():
+            wheel.writestr(path, text)
+
+
+def make_environment(folder):
+    """A new, empty environment; its Python."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    return folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+
+
+@pytest.fixture(scope="module")
+def hosted(tmp_path_factory):
+    """An environment with an old ipywidgets, an index that knows newer ones, and a course."""
+    folder = tmp_path_factory.mktemp("hosted")
+    (folder / "index").mkdir()
+    for wheel in (
+        ("ipywidgets", "7.7.1"),
+        ("ipywidgets", "8.1.9"),
+        ("anywidget", "0.9.21", ["ipywidgets>=7.6"]),
+        ("anywidget", "0.11.0", ["ipywidgets>=8"]),
+        ("psutil", "5.9.5", ["ipywidgets>=7"]),
+    ):
+        write_wheel(folder / "index", *wheel)
+    python = make_environment(folder / "environment")
+    environment = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder / "index")}
+    pip = [python, "-m", "pip", "install", "-q", "ipywidgets==7.7.1"]
+    subprocess.run(pip, env=environment, check=True)
+    (folder / "helpers").mkdir()
+    shutil.copy(ROOT / "helpers" / "packages.py", folder / "helpers")
+    shutil.copy(ROOT / "requirements.txt", folder)
+
+    def install(*names, **changes):
+        code = (
+            f"import packages; packages.MODULES = {dict(zip(names, names, strict=True))}\n"
+            "packages.install_missing()\n"
+            "print(sorted(line for line in packages._installed() if not line.startswith('pip=')))"
+        )
+        return subprocess.run(
+            [python, "-c", code],
+            cwd=folder / "helpers",
+            env={**environment, **changes},
+            capture_output=True,
+            text=True,
+        )
+
+    return install
+
+
+def test_what_is_missing_is_installed_and_nothing_upgraded(hosted):
+    result = hosted("ipywidgets", "anywidget", "psutil")
+    assert result.stdout.splitlines() == [
+        "Installing anywidget>=0.9, psutil>=5.9 …",
+        str(["anywidget==0.9.21", "ipywidgets==7.7.1", "psutil==5.9.5"]),
+    ], result.stderr
+    again = hosted("ipywidgets", "anywidget", "psutil")
+    assert again.stdout.splitlines() == result.stdout.splitlines()[1:], "nothing more to do"
+
+
+def test_what_cannot_be_installed_is_named(hosted):
+    result = hosted("ipywidgets", "requests")
+    assert result.returncode
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("RuntimeError: pip could not install requests>=2.32 (ERROR: No match")
+
+
+# Binder
+
+
+BINDER = ROOT / ".binder"
+
+
+@pytest.fixture(scope="module")
+def post_build():
+    """The script as a module."""
+    loader = importlib.machinery.SourceFileLoader("post_build", str(BINDER / "postBuild"))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("post_build", loader))
+    kept, written = list(sys.path), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True
+    try:
+        loader.exec_module(module)
+    finally:
+        sys.path[:], sys.dont_write_bytecode = kept, written
+    return module
+
+
+def test_binder_finds_a_python_that_the_readme_names():
+    environment = yaml.safe_load((BINDER / "environment.yml").read_text(encoding="utf-8"))
+    (python,) = (line for line in environment["dependencies"] if line.startswith("python="))
+    oldest, newest = python_versions()
+    assert oldest <= int(python.removeprefix("python=3.")) <= newest
+    assert yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"][0] == python
+    first_line = (BINDER / "postBuild").read_text(encoding="utf-8").splitlines()[0]
+    assert first_line == "#!/usr/bin/env python3"
+
+
+def python_versions():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    return [int(number) for number in re.search(r"Python 3\.(\d+) to 3\.(\d+)", readme).groups()]
+
+
+@pytest.fixture
+def serve(monkeypatch, tmp_path):
+    """Serve bytes as ImageNet's weights."""
+    servers = []
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+
+    def start(data, md5):
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        servers.append(server)
+        url = f"http://127.0.0.1:{server.server_port}/base.h5"
+        monkeypatch.setattr(weights, "IMAGENET_BASE", weights.RemoteFile(url, md5))
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+MD5_OF_ABC = "900150983cd24fb0d6963f7d28e17f72"
+
+
+def test_the_image_gets_the_weights(serve, post_build, capsys, tmp_path):
+    serve(b"abc", MD5_OF_ABC)
+    post_build.fetch_weights()
+    assert (tmp_path / "keras" / "models" / "base.h5").read_bytes() == b"abc"
+    serve(b"no longer asked for", MD5_OF_ABC)
+    post_build.fetch_weights()
+    place = tmp_path / "keras" / "models" / "base.h5"
+    assert capsys.readouterr().out == f"ImageNet's weights are in {place}.\n" * 2
+
+
+def test_the_image_does_without_weights_that_are_wrong(serve, post_build, capsys, tmp_path):
+    serve(b"abd", MD5_OF_ABC)
+    post_build.fetch_weights()
+    words = capsys.readouterr().out
+    assert words.startswith("ImageNet's weights could not be had (the server sent other bytes")
+    assert words.endswith("the lessons use the bundled ones.\n")
+    assert list((tmp_path / "keras" / "models").iterdir()) == []
+
+
+def test_the_image_does_without_a_connection(serve, post_build, capsys, monkeypatch, tmp_path):
+    remote = weights.RemoteFile(f"{NOWHERE}/base.h5", MD5_OF_ABC)
+    monkeypatch.setattr(weights, "IMAGENET_BASE", remote)
+    post_build.fetch_weights()
+    assert "127.0.0.1:9 cannot be reached" in capsys.readouterr().out
+    assert not (tmp_path / "keras" / "models" / "base.h5").exists()
+
+
+#: Set where the package index may be used: then the image's packages are really installed.
+CLEAN_INSTALL = bool(os.environ.get("CNN_CLEAN_INSTALL"))
+
+
+def test_the_images_own_installs_then_a_lesson(tmp_path):
+    """What Binder does: Python and Jupyter's kernel, then postBuild, then a lesson.
+
+    With CNN_CLEAN_INSTALL set into an empty environment, from the package index. Without it, the
+    environment sees the packages that are installed here, and the one that differs is empty.
+    """
+    course = copy_of_the_course(tmp_path / "course")
+    python = make_environment(tmp_path / "environment")
+    environment = {
+        **os.environ,
+        "KERAS_HOME": str(tmp_path / "keras"),
+        "CNN_WEIGHTS": "auto",
+        "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+    }
+    if CLEAN_INSTALL:
+        pip = [python, "-m", "pip", "install", "-q", "-c", course / "constraints.txt"]
+        subprocess.run([*pip, "ipykernel", "nbclient"], check=True)
+    else:
+        (site,) = tmp_path.glob("environment/**/site-packages")
+        here = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+        (site / "here.pth").write_text("\n".join(here), encoding="utf-8")
+        write_wheel(tmp_path, "tensorflow_cpu", version("tensorflow"))
+        environment |= {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(tmp_path)}
+        environment |= {name: NOWHERE for name in ("HTTPS_PROXY", "https_proxy")}
+
+    command = [python, course / ".binder" / "postBuild"]
+    built = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    last = built.stdout.splitlines()[-1]
+    if not CLEAN_INSTALL:
+        assert re.fullmatch(r"ImageNet's .* could not be had \(.*\); the lessons use .*", last)
+        if sys.platform == "linux" and platform.machine() == "x86_64":
+            assert re.search(r"Successfully installed tensorflow.cpu-[\d.]+$", built.stdout, re.M)
+    assert last.startswith("ImageNet's weights ")
+    assert not (course / "build").exists()
+
+    lesson = course / "notebooks" / LESSONS[0].name
+    code = (
+        "import nbformat, nbclient, sys\n"
+        "notebook = nbformat.read(sys.argv[1], 4)\n"
+        "notebook.cells.append(nbformat.v4.new_code_cell("
+        "'import sys, helpers; print(sys.prefix, helpers.__file__, sep=chr(10))'))\n"
+        "nbclient.NotebookClient(notebook, kernel_name='python3', timeout=600).execute()\n"
+        "print(notebook.cells[-1].outputs[0].text)"
+    )
+    ran = subprocess.run(
+        [python, "-c", code, lesson],
+        cwd=lesson.parent,
+        env={**environment, "CNN_WEIGHTS": "bundled"},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    prefix, helpers = ran.stdout.split()
+    assert Path(prefix).samefile(tmp_path / "environment")
+    assert Path(helpers).samefile(course / "helpers" / "__init__.py")
+
+
+# Hosted tests, and a hub
+
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_fits_its_published_schema(path, tmp_path):
+    def judged(file):
+        command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
+        command += ["vendor.github-workflows", str(file)]
+        return subprocess.run(command, capture_output=True, text=True)
+
+    assert judged(path).returncode == 0, judged(path).stdout
+    broken = tmp_path / path.name
+    text = path.read_text(encoding="utf-8")
+    broken.write_text(text.replace("runs-on:", "runs-off:"), encoding="utf-8")
+    assert judged(broken).returncode == 1
+
+
+def test_hosted_tests_cover_what_the_readme_promises():
+    (job,) = yaml.safe_load((ROOT / ".github/workflows/tests.yml").read_text())["jobs"].values()
+    matrix = job["strategy"]["matrix"]
+    assert matrix["python"] == [f"3.{number}" for number in python_versions()]
+    assert {system.split("-")[0] for system in matrix["os"]} == {"ubuntu", "macos", "windows"}
+    commands = " ".join(step.get("run", "") for step in job["steps"])
+    patterns = re.findall(r"'(\^py[^']*)'", commands)
+    lines = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
+    assert len(patterns) == 2
+    for pattern in patterns:
+        (line,) = (line for line in lines if re.match(pattern, line))
+        assert "constraints.txt" in line
+
+
+def test_the_weekly_run_plays_colab_and_tells_when_it_fails():
+    workflow = yaml.safe_load((ROOT / ".github/workflows/colab.yml").read_text())
+    assert workflow[True]["schedule"][0]["cron"].count(" ") == 4  # YAML reads "on" as True
+    (job,) = workflow["jobs"].values()
+    run, tell = job["steps"][-2:]
+    script = re.search(r"/course/(\S+\.py)$", run["run"].strip()).group(1)
+    assert (ROOT / script).is_file()
+    assert "colab-images/public/runtime" in run["run"]
+    assert tell["if"] == "failure()"
+    assert "gh issue create" in tell["run"]
+    assert workflow["permissions"]["issues"] == "write"
