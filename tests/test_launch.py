@@ -4,6 +4,7 @@ import ast
 import http.server
 import importlib.machinery
 import importlib.util
+import json
 import os
 import platform
 import re
@@ -219,7 +220,7 @@ def test_alone_it_clones_the_tag_once(small_course, tmp_path):
 
     words, course = run_cell(tmp_path / "alone", source)
     assert course == clone, words
-    assert words.splitlines() == [f"course:|{clone}|of this course"], "not a word more"
+    assert "HEAD" not in words, "git's advice is for others"
     assert (clone / "helpers").is_dir()
     assert not (clone / "later").exists()
     assert (clone / ".git" / "shallow").exists()
@@ -270,7 +271,7 @@ def test_alone_says_which_lesson_failed(tmp_path, monkeypatch, capsys):
     for arguments, status in (([], 1), (["05"], 0)):
         monkeypatch.setattr(sys, "argv", ["alone.py", *arguments])
         assert alone.main() == status
-        assert ("ValueError: broken" in capsys.readouterr().out) == bool(status)
+        assert ("00_x.ipynb: An error occurred" in capsys.readouterr().out) == bool(status)
 
 
 # Packages that are missing
@@ -349,7 +350,8 @@ def hosted(tmp_path_factory):
         code = (
             f"import packages; packages.MODULES = {dict(zip(names, names, strict=True))}\n"
             "packages.install_missing()\n"
-            "print(sorted(line for line in packages._installed() if not line.startswith('pip=')))"
+            "ours = ('anywidget', 'ipywidgets', 'psutil')\n"
+            "print(sorted(line for line in packages._installed() if line.startswith(ours)))"
         )
         return subprocess.run(
             [python, "-c", code],
@@ -545,16 +547,13 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
 def test_a_workflow_fits_its_published_schema(path, tmp_path):
-    def judged(file):
-        command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
-        command += ["vendor.github-workflows", str(file)]
-        return subprocess.run(command, capture_output=True, text=True)
-
-    assert judged(path).returncode == 0, judged(path).stdout
-    broken = tmp_path / path.name
+    broken = tmp_path / "broken.yml"
     text = path.read_text(encoding="utf-8")
     broken.write_text(text.replace("runs-on:", "runs-off:"), encoding="utf-8")
-    assert judged(broken).returncode == 1
+    command = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
+    command += ["vendor.github-workflows", "--output-format", "json"]
+    judged = subprocess.run([*command, path, broken], capture_output=True, text=True)
+    assert {error["filename"] for error in json.loads(judged.stdout)["errors"]} == {str(broken)}
 
 
 def test_hosted_tests_cover_what_the_readme_promises():
