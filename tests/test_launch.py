@@ -581,3 +581,17 @@ def test_the_weekly_run_plays_colab_and_tells_when_it_fails():
     assert tell["if"] == "failure()"
     assert "gh issue create" in tell["run"]
     assert workflow["permissions"]["issues"] == "write"
+
+
+def test_the_page_for_classes_can_be_followed():
+    page = (ROOT / "docs" / "classroom.md").read_text(encoding="utf-8")
+    (values,) = re.findall(r"```yaml\n(.*?)```", page, re.S)
+    user = yaml.safe_load(values)["singleuser"]
+    assert user["memory"]["limit"] == "2G"
+    assert user["storage"]["homeMountPath"].startswith("/home/jovyan/"), "the course stays in sight"
+    (settings,) = re.findall(r"```python\n(.*?)```", page, re.S)
+    assert "CNN_COURSE" in ast.unparse(ast.parse(settings))
+    for path in re.findall(r"/srv/what-a-cnn-sees/(\S+)", page):
+        assert (ROOT / path.strip("\"'}")).exists(), path
+    for word in ("token=''", 'token=""', "disable_check_xsrf", "allow_origin"):
+        assert word not in page
