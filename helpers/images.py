@@ -201,6 +201,9 @@ def _decode(file: io.IOBase, label: str, size: tuple[int, int] | None) -> Image.
         image.draft("RGB", (int(cols * shrink), int(rows * shrink)))
     if image.width * image.height > MAX_PIXELS:
         raise ValueError(_too_large(f"{label}, {rows} × {cols} pixels,"))
+    stored = sum((right - left) * (low - top) for _, (left, top, right, low), *_ in image.tile)
+    if image.format == "TIFF" and stored < rows * cols:  # Pillow would add black rows
+        raise ValueError(_damaged(label, EOFError("a part is missing")))
     try:
         with _quiet:
             image.load()

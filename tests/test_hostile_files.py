@@ -56,6 +56,14 @@ def test_damaged_files_are_read_or_refused(group, cases):
     assert 0.03 * cases < counted.results["read"] < 0.6 * cases, "damage, but not all of it fatal"
 
 
+@pytest.mark.parametrize("group", ["photos", "weights", "archives"])
+def test_the_files_are_good_before_they_are_damaged(group, tmp_path):
+    readers = {"photos": fuzz.read_photo, "weights": fuzz.read_weights}
+    for name, data in fuzz.seeds(group).items():
+        if name != "keras2_packed.h5":  # which Keras never writes
+            readers.get(group, fuzz.read_archive)(tmp_path / name, data, fuzz.random.Random(0))
+
+
 def test_a_crash_and_a_hang_belong_to_one_case(monkeypatch, tmp_path):
     """Of a reader that crashes at case 3 and hangs at case 5, both are noticed, and no other."""
     worker = tmp_path / "worker.py"
@@ -152,15 +160,30 @@ def test_a_packed_bitmap_that_python_would_unpack_for_seconds():
 
 
 def test_a_tiff_that_lies_about_its_tags_warns_nobody():
-    data = bytearray(encoded(Image.new("RGB", (9, 9)), "TIFF", description="a picture"))
-    (begin,) = struct.unpack("<I", data[4:8])
-    places = range(begin + 2, begin + 2 + 12 * data[begin], 12)
-    entry = next(at for at in places if data[at : at + 2] == struct.pack("<H", 270))
-    data[entry + 4 : entry + 8] = struct.pack("<I", 10**9)
+    data = tag(encoded(Image.new("RGB", (9, 9)), "TIFF", description="a picture"), 270, 10**9)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        assert images.load_photo(bytes(data)).shape == (224, 224, 3)
+        assert images.load_photo(data).shape == (224, 224, 3)
     assert caught == []
+
+
+def tag(data, number, count=None, value=None):
+    """A TIFF in which one tag's count or value is another."""
+    data = bytearray(data)
+    (begin,) = struct.unpack("<I", data[4:8])
+    places = range(begin + 2, begin + 2 + 12 * data[begin], 12)
+    entry = next(at for at in places if data[at : at + 2] == struct.pack("<H", number))
+    for place, new in ((entry + 4, count), (entry + 8, value)):
+        if new is not None:
+            data[place : place + 4] = struct.pack("<I", new)
+    return bytes(data)
+
+
+def test_a_tiff_that_lacks_most_of_its_rows():
+    """5 kB that claim 60 million pixels: Pillow would make the missing ones up, for seconds."""
+    data = encoded(Image.new("RGB", (60, 40), "red"), "TIFF")
+    assert images.load_photo(tag(data, 257, value=40), None).shape == (40, 60, 3)
+    assert "a part is missing" in refused(images.load_photo, tag(data, 257, value=1_000_000))
 
 
 def test_a_png_whose_palette_comes_too_early():
