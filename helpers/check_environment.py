@@ -149,6 +149,8 @@ def _packages() -> list[Row]:
         lowest[name] = version
         if name == "tensorflow":
             lowest["keras"] = "3"  # comes with TensorFlow
+    if _on_colab():
+        lowest["ipywidgets"] = "7.7"  # Colab's own, which the lessons work with
     # TensorFlow takes seconds, and Keras imports it. JupyterLab does too, and is seen to work.
     names = [name for name in lowest if name not in ("tensorflow", "jupyterlab")]
     with ThreadPoolExecutor(2) as pool:
@@ -203,7 +205,7 @@ def _package(name: str, lowest: str, tried: dict[str, str]) -> Row:
         found = f"{version} cannot be imported ({tried['error']}: {tried['message']})"
         return Row(label, PROBLEM, found.strip(), _mend(name, tried))
     if not version and name == "jupyterlab":
-        if "google.colab" in sys.modules:
+        if _on_colab():
             return Row(label, OK, "not installed; Colab brings its own")
         return Row(label, PROBLEM, f"not installed (needs {lowest} or later)", _set_up())
     if version and _numbers(version) < _numbers(lowest):
@@ -281,9 +283,16 @@ def _in_a_notebook() -> bool:
     return "ipykernel" in sys.modules
 
 
+def _on_colab() -> bool:
+    try:
+        return importlib.util.find_spec("google.colab") is not None
+    except ModuleNotFoundError:  # no package called google at all
+        return False
+
+
 def _sliders() -> list[Row]:
     """Whether JupyterLab, the one that runs, has the browser's half of the sliders."""
-    if "google.colab" in sys.modules:
+    if _on_colab():
         return [Row("sliders", OK, "shown by Colab")]
     prefix = _server() or Path(sys.prefix)
     mine = prefix.resolve() == Path(sys.prefix).resolve()

@@ -208,6 +208,17 @@ def test_one_package_is_missing(install, run, tmp_path):
     assert remedy.startswith("-> ")
 
 
+def test_what_colab_brings_is_left_alone(install, run, tmp_path):
+    install("ipywidgets", "ipywidgets", "7.7.1")
+    shutil.rmtree(tmp_path / "packages" / "jupyterlab-99.0.dist-info")
+    assert line(run().stdout, "ipywidgets")[0].startswith("PROBLEM ")
+    (tmp_path / "packages" / "google" / "colab").mkdir(parents=True)
+    (tmp_path / "packages" / "google" / "colab" / "__init__.py").touch()
+    output = run().stdout
+    assert line(output, "ipywidgets")[0] == "ok       ipywidgets    7.7.1"
+    assert "Colab brings its own" in line(output, "JupyterLab")[0]
+
+
 CALLS = (
     "import helpers; helpers.check_environment(); helpers.check_environment()",
     "from helpers import check_environment; check_environment(); check_environment()",
