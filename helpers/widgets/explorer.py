@@ -41,7 +41,7 @@ class Names(anywidget.AnyWidget):
 class Explorer(ipywidgets.VBox):
     """Controls, a picture that follows them, and a line of text that says what it shows.
 
-    The picture goes to the browser as ready PNG bytes of one ``ipywidgets.Image``: its element
+    The picture goes to the browser as the ready bytes of one ``ipywidgets.Image``: its element
     stays in place and only its content changes, so nothing flickers.
 
     Attributes:
@@ -70,7 +70,7 @@ class Explorer(ipywidgets.VBox):
         self.controls = controls
         self.title = title
         self._draw, self._adapt, self._busy = draw, adapt, False
-        self.picture = ipywidgets.Image(format="png", layout=PICTURE_LAYOUT)
+        self.picture = ipywidgets.Image(layout=PICTURE_LAYOUT)
         self.caption = ipywidgets.HTML()
         for control in controls.values():
             control.layout.width = "min(500px, 98%)"
@@ -96,7 +96,8 @@ class Explorer(ipywidgets.VBox):
             view = self._draw(**self._values())
         finally:
             self._busy = False
-        self.picture.value = canvas.png(view.picture)
+        with self.picture.hold_sync():  # both at once
+            self.picture.value, self.picture.format = canvas.encoded(view.picture)
         self.caption.value = f'<p style="line-height: 1.4">{html.escape(view.caption)}</p>'
 
     def _values(self) -> dict[str, Any]:
