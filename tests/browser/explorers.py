@@ -39,6 +39,19 @@ CONTRASTS = """explorer => {
         });
 }"""
 
+#: Controls, picture and caption that are cut off, squeezed or over one another
+MISPLACED = """explorer => {
+    const parts = '.widget-slider, .widget-dropdown, .widget-image, .widget-html';
+    let lowest = -Infinity;
+    return [...explorer.querySelectorAll(parts)].map(part => {
+        const box = part.getBoundingClientRect();
+        const wrong = box.left < 0 || box.right > window.innerWidth || box.width < 200
+            || box.top < lowest - 2;
+        lowest = box.bottom;
+        return wrong ? [part.className, part.textContent, JSON.stringify(box)] : null;
+    }).filter(wrong => wrong);
+}"""
+
 
 def is_blank(explorer):
     """Whether the picture is of one color."""

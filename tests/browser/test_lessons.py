@@ -114,19 +114,16 @@ def test_focus_follows_the_page(lesson):
             lesson.page.keyboard.press("Tab")
 
 
-def test_a_narrow_window_shows_all_controls(lesson):
+def test_a_narrow_window_shows_everything(lesson):
     lesson.page.set_viewport_size({"width": 600, "height": 900})
-    lesson.page.wait_for_timeout(300)
     for explorer in lesson.explorers():
         explorer.scroll_into_view_if_needed()
-        parts = explorer.locator(".widget-slider, .widget-dropdown, .widget-image, .widget-html")
-        boxes = [part.bounding_box() for part in parts.all()]
-        for box in boxes:
-            assert box["x"] >= 0
-            assert box["x"] + box["width"] <= 600, box
-            assert box["width"] >= 200
-        for above, below in itertools.pairwise(boxes):
-            assert below["y"] >= above["y"] + above["height"] - 2, "two controls overlap"
+        for _ in range(50):  # the page takes its time to settle
+            misplaced = explorer.evaluate(explorers.MISPLACED)
+            if not misplaced:
+                break
+            lesson.page.wait_for_timeout(100)
+        assert misplaced == []
     lesson.page.set_viewport_size(LAPTOP)
 
 
