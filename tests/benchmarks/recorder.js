@@ -1,0 +1,99 @@
+// Records, in the page, what a slider's move leads to: when the reader's input came, what was
+// sent to the kernel for it, which picture came back, and when that picture was on the screen.
+(() => {
+  const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const blobs = new Map(); // a blob's address: its bytes
+  let input = 0; // when the last key or mouse event came
+  let log;
+  const recorder = (window.recorder = {
+    reset: () => {
+      log = { changes: [], sent: [], received: [], idle: [], painted: [] };
+    },
+    log: () => log,
+    // Wait until the newest value has been sent, answered and painted.
+    settled: async seconds => {
+      const end = performance.now() + seconds * 1000;
+      while (performance.now() < end) {
+        const last = log.sent.at(-1);
+        const change = log.changes.at(-1);
+        if (last && (!change || change.time <= last.time) && log.idle.includes(last.id)) {
+          const picture = log.received.findLast(each => each.id === last.id);
+          if (!picture) return 'no picture';
+          if (log.painted.some(each => each.size === picture.size && each.time > picture.time)) {
+            return 'painted';
+          }
+        }
+        await new Promise(resolve => setTimeout(resolve, 5));
+      }
+      return 'late';
+    },
+  });
+  recorder.reset();
+
+  for (const kind of ['keydown', 'pointerdown', 'pointermove']) {
+    document.addEventListener(kind, event => (input = event.timeStamp), true);
+  }
+  const createObjectURL = URL.createObjectURL;
+  URL.createObjectURL = blob => {
+    const address = createObjectURL.call(URL, blob);
+    blobs.set(address, blob.size);
+    return address;
+  };
+
+  kernel.anyMessage.connect((_, { msg, direction }) => {
+    const time = performance.now();
+    const type = msg.header.msg_type;
+    const state = msg.content.data?.state ?? {};
+    if (direction === 'send') {
+      if (type === 'comm_msg' && ('value' in state || 'index' in state)) {
+        log.sent.push({ id: msg.header.msg_id, time });
+      }
+      return;
+    }
+    const id = msg.parent_header.msg_id;
+    if (type === 'status' && msg.content.execution_state === 'idle') {
+      log.idle.push(id);
+    } else if (type === 'comm_msg' && msg.buffers?.length && 'value' in state) {
+      log.received.push({ id, size: msg.buffers[0].byteLength, time });
+    } else if (type === 'display_data' && msg.content.data['image/png']) {
+      log.received.push({ id, size: msg.content.data['image/png'].trim().length, time });
+    }
+  });
+
+  const painted = async image => {
+    const address = image.src;
+    const size = address.startsWith('blob:')
+      ? blobs.get(address)
+      : address.slice(address.indexOf(',') + 1).replace(/%0A/g, '').trim().length;
+    try {
+      await image.decode();
+    } catch {
+      return; // another picture took its place
+    }
+    requestAnimationFrame(() => {
+      const { port1, port2 } = new MessageChannel(); // runs right after the frame is painted
+      port1.onmessage = () => log.painted.push({ size, time: performance.now() });
+      port2.postMessage(0);
+    });
+  };
+  const isPicture = node => node.nodeName === 'IMG' && node.closest('.jp-OutputArea');
+  document.addEventListener('load', event => isPicture(event.target) && painted(event.target), true);
+  new MutationObserver(records => {
+    for (const record of records) {
+      if (record.type === 'attributes') {
+        log.changes.push({ time: input });
+      } else {
+        for (const node of record.addedNodes) {
+          for (const image of node.querySelectorAll?.('img') ?? []) {
+            if (image.complete && isPicture(image)) painted(image);
+          }
+        }
+      }
+    }
+  }).observe(document.body, {
+    subtree: true,
+    childList: true,
+    attributes: true,
+    attributeFilter: ['aria-valuenow'],
+  });
+})();
