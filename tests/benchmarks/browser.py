@@ -107,7 +107,10 @@ class Candidate:
             time.sleep(max(start + step * pause - time.perf_counter(), 0))
         self._settle()
         mouse.up()
-        return self._log()
+        log = self._log()
+        if log["sent"][-1]["value"] != float(handle.get_attribute("aria-valuenow")):
+            raise RuntimeError(f"{self.name}: the last picture is not of the slider's last value")
+        return log
 
     def _reset(self) -> None:
         self.page.evaluate("recorder.reset()")

@@ -10,22 +10,22 @@
       log = { changes: [], sent: [], received: [], idle: [], painted: [] };
     },
     log: () => log,
-    // Wait until the newest value has been sent, answered and painted.
+    // Wait until the newest value has been answered and painted, and nothing new was sent for it.
     settled: async seconds => {
       const end = performance.now() + seconds * 1000;
-      while (performance.now() < end) {
+      let calm = 0;
+      let state = 'late';
+      while (calm < 3 && performance.now() < end) {
+        await new Promise(resolve => setTimeout(resolve, 8));
         const last = log.sent.at(-1);
-        const change = log.changes.at(-1);
-        if (last && (!change || change.time <= last.time) && log.idle.includes(last.id)) {
-          const picture = log.received.findLast(each => each.id === last.id);
-          if (!picture) return 'no picture';
-          if (log.painted.some(each => each.size === picture.size && each.time > picture.time)) {
-            return 'painted';
-          }
-        }
-        await new Promise(resolve => setTimeout(resolve, 5));
+        const picture = log.received.findLast(each => each.id === last?.id);
+        const shown =
+          picture &&
+          log.painted.some(each => each.size === picture.size && each.time > picture.time);
+        state = picture ? 'painted' : 'no picture';
+        calm = last && log.idle.includes(last.id) && (shown || !picture) ? calm + 1 : 0;
       }
-      return 'late';
+      return calm < 3 ? 'late' : state;
     },
   });
   recorder.reset();
@@ -46,7 +46,7 @@
     const state = msg.content.data?.state ?? {};
     if (direction === 'send') {
       if (type === 'comm_msg' && ('value' in state || 'index' in state)) {
-        log.sent.push({ id: msg.header.msg_id, time });
+        log.sent.push({ id: msg.header.msg_id, value: state.value ?? state.index, time });
       }
       return;
     }
@@ -81,7 +81,8 @@
   new MutationObserver(records => {
     for (const record of records) {
       if (record.type === 'attributes') {
-        log.changes.push({ time: input });
+        const value = record.target.getAttribute('aria-valuenow');
+        if (value !== record.oldValue) log.changes.push({ time: input });
       } else {
         for (const node of record.addedNodes) {
           for (const image of node.querySelectorAll?.('img') ?? []) {
@@ -94,6 +95,7 @@
     subtree: true,
     childList: true,
     attributes: true,
+    attributeOldValue: true,
     attributeFilter: ['aria-valuenow'],
   });
 })();
