@@ -7,9 +7,10 @@ have no picture and count in "drawn" only. See ``recorder.js``.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -31,8 +32,10 @@ SUBPLOTS, IMSHOW = "interact, 64 subplots", "interact, one imshow"
 ROUNDS = 5
 SLOW_ROUNDS = 1  # of interact with 64 subplots, seconds a move
 KEYS = 10  # moves by the keyboard in a round
-DRAG_STEPS = 60  # mouse moves in a round's long drag, one in 16 ms
-FAST_STEPS = 200  # mouse moves in the fast drag, one in 5 ms
+DRAG_STEPS = 60  # mouse moves in a round's long drag
+PAUSE = 0.005  # seconds between them, besides the frame that each of them takes
+FAST_STEPS = 200  # moves in the fast drag
+FAST_PAUSE = 5  # milliseconds between these
 
 
 class Candidate:
@@ -43,7 +46,7 @@ class Candidate:
         self.output = page.locator(".jp-CodeCell").nth(cell).locator(".jp-Cell-outputWrapper")
         self.times: list[float] = []
         self.after_drag = float("nan")
-        self.drawn = self.steps = 0
+        self.drawn = self.values = 0
         self.moved = 0
 
     def show(self) -> None:
@@ -74,43 +77,44 @@ class Candidate:
             self._settle()
             self.times += _latencies(self._log())
 
-    def drag(self, steps: int, pause: float) -> None:
-        """Drag the finest slider to its ends and back; every picture that appears counts."""
-        log = self._drag(steps, pause)
-        self.times += _latencies(log)
+    def drag(self, steps: int) -> None:
+        """A long drag with the mouse; every picture that appears counts."""
+        with self._held() as (places, y):
+            for place in places(steps):
+                self.page.mouse.move(place, y)
+                time.sleep(PAUSE)
+        self.times += _latencies(self._log())
 
     def fast_drag(self, steps: int) -> None:
-        """A drag as fast as a hand can: how late is the last picture, how many were drawn."""
-        log = self._drag(steps, 0.005)
-        last = log["sent"][-1]["id"]
-        shown = [found for each in log["sent"] if (found := _painted(log, each["id"]))]
-        final = _painted(log, last)
+        """The fastest drag there can be: how late is the last picture, how many were drawn."""
+        with self._held() as (places, y):
+            self.page.evaluate("where => recorder.drag(...where)", [places(steps), y, FAST_PAUSE])
+        log = self._log()
+        final = _painted(log, log["sent"][-1]["id"])
         self.after_drag = (final or float("nan")) - log["changes"][-1]["time"]
-        self.steps, self.drawn = steps, len({each["id"] for each in log["received"]})
-        self.shown = len(shown)
+        self.values, self.drawn = len(log["changes"]), len({one["id"] for one in log["received"]})
 
-    def _drag(self, steps: int, pause: float) -> dict[str, list]:
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[tuple[Callable[[int], list[float]], float]]:
+        """Hold the finest slider's handle; at the end wait for the last picture, and let go."""
         handle = self.sliders()[0]
         box = handle.bounding_box()
         track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]").bounding_box()
         y = box["y"] + box["height"] / 2
-        left, width = track["x"], track["width"]
-        mouse = self.page.mouse
-        mouse.move(box["x"] + box["width"] / 2, y)
-        mouse.down()
+
+        def places(steps: int) -> list[float]:
+            """Three times along the track; the last steps are on the way, each at a new value."""
+            way = np.linspace(0, 2.8, steps + 1)[1:]
+            return (track["x"] + track["width"] * np.abs((way + 1) % 2 - 1)).tolist()
+
+        self.page.mouse.move(box["x"] + box["width"] / 2, y)
+        self.page.mouse.down()
         self._reset()
-        start = time.perf_counter()
-        for step in range(1, steps + 1):
-            # twice along the track; it ends on the way, where each step is another value
-            place = abs((4 * step / steps * 0.9 + 1) % 2 - 1)
-            mouse.move(left + width * place, y)
-            time.sleep(max(start + step * pause - time.perf_counter(), 0))
+        yield places, y
         self._settle()
-        mouse.up()
-        log = self._log()
-        if log["sent"][-1]["value"] != float(handle.get_attribute("aria-valuenow")):
+        self.page.mouse.up()
+        if self._log()["sent"][-1]["value"] != float(handle.get_attribute("aria-valuenow")):
             raise RuntimeError(f"{self.name}: the last picture is not of the slider's last value")
-        return log
 
     def _reset(self) -> None:
         self.page.evaluate("recorder.reset()")
@@ -163,7 +167,7 @@ def _move(candidates: list[Candidate], moves: int) -> None:
                 continue
             candidate.show()
             candidate.keys(keys)
-            candidate.drag(steps, 0.016)
+            candidate.drag(steps)
     for candidate in candidates:
         candidate.show()
         candidate.fast_drag(FAST_STEPS)
@@ -181,7 +185,7 @@ def _times(one: Candidate, floor: Candidate | None = None) -> Iterator[Row]:
         yield Row(4, f"{one.name}: 95th percentile against the floor", high / low, "×", 1.3)
     yield Row(
         4, f"{one.name}: last picture after a fast drag", one.after_drag, "ms",
-        300 if goal else None, note=f"{one.drawn} drawn in {one.steps} steps",
+        300 if goal else None, note=f"{one.drawn} drawn of {one.values} values",
     )  # fmt: skip
 
 

@@ -113,7 +113,17 @@ def _slow_and_fast(
 def _keract(folder: Path) -> tuple[Callable | None, str]:
     """keract's display, installed into a folder of its own, or None and the reason."""
     done = subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", folder, KERACT],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--no-deps",
+            "--target",
+            folder,
+            KERACT,
+        ],
         capture_output=True,
         text=True,
     )

@@ -28,6 +28,15 @@
       return calm < 3 ? 'late' : state;
     },
   });
+  // A drag faster than any hand's: events made here, one every few milliseconds. The browser
+  // itself hands on a real mouse's moves at most once a frame.
+  recorder.drag = async (places, y, pause) => {
+    for (const x of places) {
+      const where = { clientX: x, clientY: y, buttons: 1, bubbles: true, cancelable: true };
+      document.dispatchEvent(new PointerEvent('pointermove', { ...where, pointerType: 'mouse' }));
+      await new Promise(resolve => setTimeout(resolve, pause));
+    }
+  };
   recorder.reset();
 
   for (const kind of ['keydown', 'pointerdown', 'pointermove']) {

@@ -43,7 +43,13 @@ class Row:
         goal += "" if self.limit is None else f"{self.limit:g} {self.unit}"
         figure = self.note if self.value is None else f"{_rounded(self.value)} {self.unit}"
         what = f"{self.what} ({self.note})" if self.note and self.value is not None else self.what
-        return str(self.item), what, figure, goal, {True: "met", False: "missed", None: ""}[self.met]
+        return (
+            str(self.item),
+            what,
+            figure,
+            goal,
+            {True: "met", False: "missed", None: ""}[self.met],
+        )
 
 
 def line(cells: tuple[str, ...]) -> str:
