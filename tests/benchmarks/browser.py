@@ -120,9 +120,9 @@ class Candidate:
         self.page.evaluate("recorder.reset()")
 
     def _settle(self) -> None:
-        found = self.page.evaluate("recorder.settled(60)")
+        found = self.page.evaluate("recorder.settled(300)")
         if found == "late":
-            raise TimeoutError(f"{self.name}: no picture within a minute")
+            raise TimeoutError(f"{self.name}: no picture within five minutes")
 
     def _log(self) -> dict[str, list]:
         return self.page.evaluate("recorder.log()")

@@ -32,14 +32,14 @@
   // itself hands on a real mouse's moves at most once a frame.
   recorder.drag = async (places, y, pause) => {
     for (const x of places) {
-      const where = { clientX: x, clientY: y, buttons: 1, bubbles: true, cancelable: true };
-      document.dispatchEvent(new PointerEvent('pointermove', { ...where, pointerType: 'mouse' }));
+      const move = { clientX: x, clientY: y, buttons: 1, bubbles: true, cancelable: true };
+      document.documentElement.dispatchEvent(new MouseEvent('mousemove', move));
       await new Promise(resolve => setTimeout(resolve, pause));
     }
   };
   recorder.reset();
 
-  for (const kind of ['keydown', 'pointerdown', 'pointermove']) {
+  for (const kind of ['keydown', 'mousedown', 'mousemove']) {
     document.addEventListener(kind, event => (input = event.timeStamp), true);
   }
   const createObjectURL = URL.createObjectURL;
