@@ -62,7 +62,7 @@
     const id = msg.parent_header.msg_id;
     if (type === 'status' && msg.content.execution_state === 'idle') {
       log.idle.push(id);
-    } else if (type === 'comm_msg' && msg.buffers?.length && 'value' in state) {
+    } else if (type === 'comm_msg' && msg.content.data.buffer_paths?.some(path => path[0] === 'value')) {
       log.received.push({ id, size: msg.buffers[0].byteLength, time });
     } else if (type === 'display_data' && msg.content.data['image/png']) {
       log.received.push({ id, size: msg.content.data['image/png'].trim().length, time });
