@@ -1,6 +1,6 @@
 """All figures of the course in one run: what it costs, beside the usual way and the floor.
 
-    python tests/benchmarks/run.py                     all six items, about ten minutes
+    python tests/benchmarks/run.py                     all six items, about twenty minutes
     python tests/benchmarks/run.py 1 3                 only these items
     python tests/benchmarks/run.py --json figures.json also write them to a file
 
