@@ -214,4 +214,4 @@ def test_drawing_64_maps_takes_little_longer_than_encoding_them():
 
     ours = quickest(lambda: canvas.png(mosaic(maps)))
     floor = quickest(lambda: cv2.imencode(".png", picture))
-    assert ours < 4 * floor  # about 1.4 on a quiet machine; see tests/benchmarks/speed.py
+    assert ours < 4 * floor  # about 1.4 on a quiet machine; see tests/benchmarks/run.py
