@@ -263,6 +263,7 @@ def few_colors(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
 #: The fastest lossless settings that still make small files: runs of equal bytes, no prediction.
 _PNG_SETTINGS = [
     *(cv2.IMWRITE_PNG_COMPRESSION, 1),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_RLE),
     *(cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_NONE),
 ]
 
