@@ -92,7 +92,8 @@ class Candidate:
         log = self._log()
         final = _painted(log, log["sent"][-1]["id"])
         self.after_drag = (final or float("nan")) - log["changes"][-1]["time"]
-        self.values, self.drawn = len(log["changes"]), len({one["id"] for one in log["received"]})
+        self.values = len({one["time"] for one in log["changes"]})  # an event may set it twice
+        self.drawn = len({one["id"] for one in log["received"]})
 
     @contextlib.contextmanager
     def _held(self) -> Iterator[tuple[Callable[[int], list[float]], float]]:
@@ -152,6 +153,7 @@ def sliders(moves: int) -> Iterator[Row]:
         yield from _times(found[name])
     for name in names:
         yield from _times(found[name], found[_floor(name)])
+    yield from _all_together([found[name] for name in names], [found[_floor(n)] for n in names])
 
 
 def _move(candidates: list[Candidate], moves: int) -> None:
@@ -187,6 +189,17 @@ def _times(one: Candidate, floor: Candidate | None = None) -> Iterator[Row]:
         4, f"{one.name}: last picture after a fast drag", one.after_drag, "ms",
         300 if goal else None, note=f"{one.drawn} drawn of {one.values} values",
     )  # fmt: skip
+
+
+def _all_together(explorers: list[Candidate], floors: list[Candidate]) -> Iterator[Row]:
+    ours, low = ([t for one in group for t in one.times] for group in (explorers, floors))
+    late = max(explorers, key=lambda one: one.after_drag)
+    yield Row(4, "all explorers: median", median(ours), "ms", note=f"{len(ours)} moves")
+    yield Row(4, "all explorers: 95th percentile", _high(ours), "ms", 100)
+    yield Row(4, "all floors: median", median(low), "ms", note=f"{len(low)} moves")
+    yield Row(4, "all floors: 95th percentile", _high(low), "ms")
+    yield Row(4, "all explorers against all floors, 95th", _high(ours) / _high(low), "×", 1.3)
+    yield Row(4, "the latest last picture after a fast drag", late.after_drag, "ms", 300)
 
 
 def _latencies(log: dict[str, list]) -> list[float]:
