@@ -42,7 +42,14 @@ LABELS = {
     "jupyterlab": "JupyterLab",
 }
 MODULES = {"opencv-python-headless": "cv2", "pillow": "PIL", "scikit-image": "skimage"}
-OTHERS = ("pillow", "scikit-image", "psutil", "tqdm", "requests")  # one line, if all are well
+OTHERS = (
+    "pillow",
+    "scikit-image",
+    "psutil",
+    "tqdm",
+    "requests",
+    "urllib3",
+)  # one line, if all are well
 OTHER_OPENCVS = ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
 
 #: Where an environment keeps its commands; the second name is Windows's.

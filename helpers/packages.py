@@ -29,6 +29,7 @@ MODULES = {
     "psutil": "psutil",
     "tqdm": "tqdm",
     "requests": "requests",
+    "urllib3": "urllib3",
 }
 
 _REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"

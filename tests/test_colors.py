@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 import PIL.ImageDraw
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
@@ -402,8 +403,7 @@ def _sources():
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         for cell in cells:
             if cell["cell_type"] == "code":
-                lines = "".join(cell["source"]).splitlines()
-                yield path.name, "\n".join(line for line in lines if not line.startswith("%"))
+                yield path.name, TransformerManager().transform_cell("".join(cell["source"]))
 
 
 def color_maps(source):

@@ -37,8 +37,9 @@ posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such permi
 
 #: Fetches the file named by its arguments; prints its path, or what went wrong and after how long.
 FETCH = """
-import sys, time
+import signal, sys, time
 from helpers import weights
+signal.signal(signal.SIGINT, signal.default_int_handler)  # even where whoever began ignores it
 weights.CONNECT_SECONDS, weights.ANSWER_SECONDS = 0.5, 0.7
 begun = time.monotonic()
 try:

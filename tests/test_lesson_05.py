@@ -131,7 +131,7 @@ def test_two_photos_show_the_same_channels(vgg16, photo, astronaut, sweep):
     read = cv2.imdecode(np.frombuffer(same.picture.value, np.uint8), cv2.IMREAD_COLOR)
     left, right = read[132:608, 2:478], read[132:608, 494:970]
     assert left.std() > 10
-    assert (left == right).all()
+    assert np.abs(left.astype(int) - right).mean() < 5  # but for what JPEG rounds
 
 
 def test_two_photos_must_be_of_one_size(vgg16, photo):

@@ -269,7 +269,7 @@ _PNG_SETTINGS = [
 
 #: Hardly to be told from the original, with every pixel's color kept (no chroma subsampling).
 _JPEG_SETTINGS = [
-    *(cv2.IMWRITE_JPEG_QUALITY, 90),
+    *(cv2.IMWRITE_JPEG_QUALITY, 95),
     *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
 ]
 
