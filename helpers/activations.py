@@ -232,6 +232,15 @@ def read_back(maps: np.ndarray, grey: np.ndarray) -> ReadBack:
     return ReadBack(np.clip(guess, 0, 1).astype(np.float32), float(share))
 
 
+def give_back_freed_memory() -> None:
+    """Hand what earlier passes freed back to the system; glibc would keep it for later.
+
+    On other C libraries this does nothing.
+    """
+    with contextlib.suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def _name(model: Any, layer: str | int) -> str:
     return find(model, int(layer) if isinstance(layer, np.integer) else layer).name
 
@@ -242,20 +251,11 @@ def _sub_model(model: Any, names: tuple[str, ...]) -> Any:
 
     from helpers.quiet import keras
 
-    _give_back_freed_memory()
+    give_back_freed_memory()
     photo = model_input(model)
     inner = keras.Model(photo, {name: find(model, name).output for name in names})
     compiled = tf.function(lambda batch: inner(batch, training=False))
     return compiled.get_concrete_function(tf.TensorSpec(photo.shape, tf.float32, name="photo"))
-
-
-def _give_back_freed_memory() -> None:
-    """Hand what earlier passes freed back to the system; glibc would keep it for later.
-
-    On other C libraries this does nothing.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _checked_batch(model: Any, batch: np.ndarray) -> Any:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from helpers.activations import give_back_freed_memory
 from helpers.datasets import Photo, stream
 from helpers.images import load_photo
 from helpers.layers import check_index, find, model_input, output_shape
@@ -442,6 +443,7 @@ def _forward(model: Any, targets: dict[str, Any], size: tuple[int, int]) -> Call
 
     from helpers.quiet import keras
 
+    give_back_freed_memory()
     inner = keras.Model(model_input(model), {name: layer.output for name, layer in targets.items()})
 
     spec = tf.TensorSpec((GROUP, *size, model_input(model).shape[-1]))
