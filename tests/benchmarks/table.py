@@ -35,7 +35,7 @@ class Row:
         """Whether the goal is met; None where there is no goal."""
         if self.limit is None or self.value is None:
             return None
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
+        return bool(self.value >= self.limit if self.at_least else self.value <= self.limit)
 
     def cells(self) -> tuple[str, str, str, str, str]:
         """The row as it is printed."""
@@ -85,7 +85,7 @@ def machine() -> dict[str, str | float]:
 
 def as_data(row: Row) -> dict[str, object]:
     """A row as JSON takes it."""
-    return {**asdict(row), "met": row.met}
+    return {**asdict(row), "value": row.value and float(row.value), "met": row.met}
 
 
 def seconds(work: Callable[[], object]) -> float:
