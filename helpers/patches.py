@@ -21,7 +21,7 @@ from helpers.receptive_field import ReceptiveField, receptive_field
 
 #: Photos the network takes at once. It is always this many (a last, smaller group is filled up),
 #: because another number may change the last digit of a result, and with it the ranking.
-GROUP = 16
+GROUP = 8
 
 #: Units × top kept at most with ``each_unit=True``: 100 MB of rankings.
 MAX_KEPT = 12_500_000
