@@ -115,7 +115,7 @@ def zero_centered(kernel: np.ndarray) -> np.ndarray:
     """
     found = ranges(kernel)
     largest = np.maximum(np.abs(found.low), np.abs(found.high))
-    return _between(_checked(kernel), -largest, largest)
+    return 0.5 + _checked(kernel) / np.where(largest > 0, largest, 1) / 2
 
 
 def scaled(weights: np.ndarray, scale: str, found: Ranges, filters: Any = slice(None)) -> Any:
