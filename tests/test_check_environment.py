@@ -452,12 +452,8 @@ def test_a_hub_limits_the_memory(groups, monkeypatch, limit, mark):
 
 
 @pytest.fixture
-def shipped(tmp_path, monkeypatch):
+def shipped(keras_home, tmp_path, monkeypatch):
     """A copy of the course's weights to damage, an empty cache, and no way to the internet."""
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy", "CNN_WEIGHTS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("NO_PROXY", "*")
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     (tmp_path / "data").mkdir()
     for name in ("BUNDLED", "CAT_DOG"):
         copy = tmp_path / "data" / getattr(weights, name).name
