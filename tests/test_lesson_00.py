@@ -68,3 +68,13 @@ def test_the_exercise_judges(vgg16, answer, right, word):
     judgement = lesson_00.numbers_in_maps(answer, vgg16)
     assert judgement.right is right
     assert word in repr(judgement)
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0, "0%"), (1e-6, "under 1%"), (0.126, "13%"), (0.9999, "over 99%"), (1, "100%")],
+)
+def test_all_and_nothing_are_said_only_of_all_and_nothing(share, words):
+    from helpers.widgets.explorer import percent
+
+    assert percent(share) == words

@@ -12,7 +12,7 @@ from helpers.convolution import decompose, input_of, inputs_of, probe
 from helpers.layers import check_index, conv_layers, find_conv, kernel_and_bias
 from helpers.plots.effect import INPUT_COLORS, filter_effect_picture
 from helpers.plots.probe import pixel_probe_picture
-from helpers.widgets.explorer import Explorer, View, choice_slider, dropdown, slider
+from helpers.widgets.explorer import Explorer, View, choice_slider, dropdown, percent, slider
 
 BY_SHARE, BY_INDEX = "by share of the work", "by index"
 
@@ -62,7 +62,7 @@ def convolution_effect(
         shown = ", ".join(f"{names[c] if names else c} ({shares[c]:.1%})" for c in channels)
         which = f"places {first + 1} to {first + len(channels)}, ordered {order}"
         zeros, largest = float(np.mean(done.activation == 0)), float(done.activation.max())
-        result = f"a response of 0 to {largest:.3g}; {zeros:.0%} of it is 0"
+        result = f"a response of 0 to {largest:.3g}; {percent(zeros)} of it is 0"
         if largest == 0:
             result = "0 everywhere: this photo leaves the filter silent"
         caption = (

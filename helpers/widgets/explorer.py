@@ -125,3 +125,11 @@ def dropdown(label: str, options: list, value: Any = None) -> ipywidgets.Dropdow
     first = options[0][1] if isinstance(options[0], tuple) else options[0]
     chosen = first if value is None else value
     return ipywidgets.Dropdown(options=options, value=chosen, description=label)
+
+
+def percent(share: float) -> str:
+    """A share in whole percent; "100%" only of everything, and "0%" only of nothing."""
+    rounded = f"{share:.0%}"
+    if rounded == "100%" and share < 1:
+        return "over 99%"
+    return "under 1%" if rounded == "0%" and share > 0 else rounded

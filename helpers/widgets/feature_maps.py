@@ -11,7 +11,7 @@ from helpers.activations import feature_maps as maps_of
 from helpers.images import prepare
 from helpers.layers import conv_layers
 from helpers.plots import blocks, mosaics
-from helpers.widgets.explorer import Explorer, View, choice_slider, dropdown, slider
+from helpers.widgets.explorer import Explorer, View, choice_slider, dropdown, percent, slider
 
 _ORDERS = ("by index", "by activity")
 _HOW = {
@@ -92,7 +92,7 @@ def feature_map_pages(
         return View(
             picture,
             f"{layer}, {which}; {found.size[0]} × {found.size[1]} positions each. Brightness: "
-            f"{_HOW[scale]}. {found.zeros[0][channels].mean():.0%} of these maps' numbers are "
+            f"{_HOW[scale]}. {percent(found.zeros[0][channels].mean())} of these maps' numbers are "
             f"zero{'' if other is None else ' for ' + names[0]}; dead channels here: {dead}.",
         )
 

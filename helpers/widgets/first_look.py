@@ -10,7 +10,7 @@ from helpers.activations import feature_maps, sparsity
 from helpers.images import prepare
 from helpers.layers import conv_layers
 from helpers.plots import first_look as pictures
-from helpers.widgets.explorer import Explorer, View, slider
+from helpers.widgets.explorer import Explorer, View, percent, slider
 
 
 def first_look(model: Any, photo: np.ndarray) -> Explorer:
@@ -32,7 +32,7 @@ def first_look(model: Any, photo: np.ndarray) -> Explorer:
         return View(
             picture,
             f"Feature map {channel} of layer {name}: strongest answer {one.max():.2f} at row "
-            f"{row}, col {col}; {zeros[channel]:.0%} of its numbers are zero (black).",
+            f"{row}, col {col}; {percent(zeros[channel])} of its numbers are zero (black).",
         )
 
     return Explorer({"channel": slider("Channel", maps.shape[-1] - 1)}, draw, title="First look")

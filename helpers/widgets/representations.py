@@ -11,7 +11,7 @@ from helpers.activations import feature_maps
 from helpers.images import scale_to_one
 from helpers.plots import representations as pictures
 from helpers.receptive_field import receptive_field
-from helpers.widgets.explorer import Explorer, View, choice_slider, dropdown, slider
+from helpers.widgets.explorer import Explorer, View, choice_slider, dropdown, percent, slider
 
 
 def representations(model: Any, photos: dict[str, np.ndarray], layers: list[str]) -> Explorer:
@@ -60,7 +60,7 @@ def _caption(photo: str, layer: str, channel: int, maps: np.ndarray) -> str:
         return f"{place}, all of them 0: nothing in this photo excites the channel."
     row, col = np.unravel_index(chosen.argmax(), chosen.shape)
     return (
-        f"{place}, {np.mean(chosen == 0):.0%} of them 0, mean {chosen.mean():.2f}; the largest, "
-        f"{chosen.max():.2f}, is at row {row}, col {col}. Of the whole layer "
-        f"{np.mean(maps == 0):.0%} is 0."
+        f"{place}, {percent(np.mean(chosen == 0))} of them 0, mean {chosen.mean():.2f}; the "
+        f"largest, {chosen.max():.2f}, is at row {row}, col {col}. Of the whole layer "
+        f"{percent(np.mean(maps == 0))} is 0."
     )
