@@ -217,9 +217,8 @@ def _painted(log: dict[str, list], sent: str) -> float | None:
     pictures = [each for each in log["received"] if each["id"] == sent]
     if not pictures:
         return None
-    size, came = pictures[-1]["size"], pictures[-1]["time"]
-    shown = (each["time"] for each in log["painted"] if each["size"] == size)
-    return min((time for time in shown if time > came), default=None)
+    shown = (each["time"] for each in log["painted"] if each.get("id") == sent)
+    return min((time for time in shown if time > pictures[-1]["time"]), default=None)
 
 
 def _floor(name: str) -> str:

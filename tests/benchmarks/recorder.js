@@ -2,7 +2,8 @@
 // sent to the kernel for it, which picture came back, and when that picture was on the screen.
 (() => {
   const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-  const blobs = new Map(); // a blob's address: its bytes
+  const blobs = new Map(); // a blob's address: the message that brought it
+  const arrived = []; // pictures that have no blob yet, in their order
   let input = 0; // when the last key or mouse event came
   let log;
   const recorder = (window.recorder = {
@@ -21,7 +22,7 @@
         const picture = log.received.findLast(each => each.id === last?.id);
         const shown =
           picture &&
-          log.painted.some(each => each.size === picture.size && each.time > picture.time);
+          log.painted.some(each => each.id === picture.id && each.time > picture.time);
         state = picture ? 'painted' : 'no picture';
         calm = last && log.idle.includes(last.id) && (shown || !picture) ? calm + 1 : 0;
       }
@@ -42,10 +43,15 @@
   for (const kind of ['keydown', 'mousedown', 'mousemove']) {
     document.addEventListener(kind, event => (input = event.timeStamp), true);
   }
+  const bare = base64 => base64.replace(/%0A|\s/g, '');
   const createObjectURL = URL.createObjectURL;
   URL.createObjectURL = blob => {
     const address = createObjectURL.call(URL, blob);
-    blobs.set(address, blob.size);
+    const number = arrived.findIndex(each => each.size === blob.size);
+    if (number >= 0) {
+      blobs.set(address, arrived[number].id);
+      arrived.splice(0, number + 1);
+    }
     return address;
   };
 
@@ -63,17 +69,19 @@
     if (type === 'status' && msg.content.execution_state === 'idle') {
       log.idle.push(id);
     } else if (type === 'comm_msg' && msg.content.data.buffer_paths?.some(path => path[0] === 'value')) {
-      log.received.push({ id, size: msg.buffers[0].byteLength, time });
+      arrived.push({ id, size: msg.buffers[0].byteLength });
+      log.received.push({ id, time });
     } else if (type === 'display_data' && msg.content.data['image/png']) {
-      log.received.push({ id, size: msg.content.data['image/png'].trim().length, time });
+      log.received.push({ id, time, png: bare(msg.content.data['image/png']) });
     }
   });
 
   const painted = async image => {
     const address = image.src;
-    const size = address.startsWith('blob:')
+    const png = bare(address.slice(address.indexOf(',') + 1));
+    const id = address.startsWith('blob:')
       ? blobs.get(address)
-      : address.slice(address.indexOf(',') + 1).replace(/%0A/g, '').trim().length;
+      : log.received.findLast(each => each.png === png)?.id;
     try {
       await image.decode();
     } catch {
@@ -81,7 +89,7 @@
     }
     requestAnimationFrame(() => {
       const { port1, port2 } = new MessageChannel(); // runs right after the frame is painted
-      port1.onmessage = () => log.painted.push({ size, time: performance.now() });
+      port1.onmessage = () => log.painted.push({ id, time: performance.now() });
       port2.postMessage(0);
     });
   };
