@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.layers import conv_layers, find, model_input
+from helpers.memory import give_back_freed
 
 #: How strongly ``read_back`` holds its reader back; the best of these is taken for each layer.
 _RIDGES = 10.0 ** np.arange(-2, 6)
@@ -232,15 +231,6 @@ def read_back(maps: np.ndarray, grey: np.ndarray) -> ReadBack:
     return ReadBack(np.clip(guess, 0, 1).astype(np.float32), float(share))
 
 
-def give_back_freed_memory() -> None:
-    """Hand what earlier passes freed back to the system; glibc would keep it for later.
-
-    On other C libraries this does nothing.
-    """
-    with contextlib.suppress(AttributeError, OSError, TypeError):
-        ctypes.CDLL(None).malloc_trim(0)
-
-
 def _name(model: Any, layer: str | int) -> str:
     return find(model, int(layer) if isinstance(layer, np.integer) else layer).name
 
@@ -251,7 +241,7 @@ def _sub_model(model: Any, names: tuple[str, ...]) -> Any:
 
     from helpers.quiet import keras
 
-    give_back_freed_memory()
+    give_back_freed()
     photo = model_input(model)
     inner = keras.Model(photo, {name: find(model, name).output for name in names})
     compiled = tf.function(lambda batch: inner(batch, training=False))

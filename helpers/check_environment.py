@@ -420,7 +420,7 @@ def _droppable(path: Path) -> int:
 def _weights_and_network() -> list[Row]:
     if "error" in _try_out("numpy"):
         return [Row("weights", LOOK, "not looked at", "put NumPy right first")]
-    from helpers import weights
+    from helpers import downloads, weights
 
     damaged = [row for row in map(_shipped, (weights.BUNDLED, weights.CAT_DOG)) if row]
     asked = os.environ.get("CNN_WEIGHTS", "").strip() or "auto"
@@ -429,16 +429,16 @@ def _weights_and_network() -> list[Row]:
         return [*(damaged or [_chosen(asked)]), network]
     network = Row("network", OK, "not needed, as ImageNet's weights are in Keras's cache")
     try:
-        cached = weights.cached(weights.IMAGENET_BASE)
+        cached = downloads.cached(weights.IMAGENET_BASE)
     except (OSError, ValueError):
-        file = weights.keras_cache() / weights.IMAGENET_BASE.url.rsplit("/", 1)[1]
+        file = downloads.keras_cache() / weights.IMAGENET_BASE.url.rsplit("/", 1)[1]
         mark = PROBLEM if asked == "imagenet" else LOOK
         chosen = Row("weights", mark, "ImageNet's are damaged", f"delete {_short(file)}")
         return [*(damaged or [chosen]), Row("network", OK, "not tried")]
     chosen = Row("weights", OK, "imagenet, from Keras's cache")
     if cached is None:
         try:
-            weights.open_url(weights.IMAGENET_BASE.url, NETWORK_SECONDS).close()
+            downloads.open_url(weights.IMAGENET_BASE.url, NETWORK_SECONDS).close()
             network = Row("network", OK, "can be reached")
             chosen = Row("weights", OK, "imagenet, downloaded by the first lesson (59 MB)")
         except OSError as error:

@@ -8,19 +8,16 @@ import itertools
 import json
 import os
 import shutil
-import stat
-import struct
 import tempfile
-import zipfile
-import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers import archives, downloads
 from helpers import weights as weight_files
 from helpers.images import SAMPLES, load_photo, scale_to_one
 from helpers.layers import model_input
@@ -39,10 +36,6 @@ TEXTURES = ("brick", "grass", "gravel")
 #: size and against the MD5 sum that the server itself states for them.
 ARCHIVE_URL = "https://storage.googleapis.com/mledu-datasets/cats_and_dogs_filtered.zip"
 ARCHIVE_BYTES = 68_606_236
-
-#: What an archive may unpack to at most: bounds against hostile ones.
-MAX_UNPACKED_BYTES = 400_000_000
-MAX_FILES = 20_000
 
 
 class Photo(NamedTuple):
@@ -161,12 +154,15 @@ def fetch_cats_and_dogs() -> Path:
     final = folder / "cats_and_dogs_filtered"
     if _is_complete(final):
         return final
-    with weight_files.writing_to(folder):
+    with downloads.writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="cats_and_dogs.", dir=folder) as scratch:
+        downloads.sweep(folder, "cats_and_dogs.*.part")
+        with tempfile.TemporaryDirectory(
+            prefix="cats_and_dogs.", suffix=".part", dir=folder
+        ) as scratch:
             archive = Path(scratch, "archive.zip")
             _download(archive)
-            unpack(archive, Path(scratch, "photos"))
+            archives.unpack(archive, Path(scratch, "photos"))
             unpacked = Path(scratch, "photos", "cats_and_dogs_filtered")
             if not _is_complete(unpacked):
                 raise ValueError("the archive holds no train/cats and train/dogs")
@@ -174,39 +170,6 @@ def fetch_cats_and_dogs() -> Path:
                 shutil.rmtree(final)
             unpacked.replace(final)
     return final
-
-
-def unpack(archive: str | os.PathLike, folder: str | os.PathLike) -> None:
-    """Unpack a zip archive's files into a folder; refuse anything that would leave it.
-
-    Every file's checksum is verified on the way. Links and special files are refused, whatever
-    they point to.
-
-    Raises:
-        OSError: There is no such archive, it may not be read, or the disk is full.
-        ValueError: A name leads out of the folder, a link, a damaged file, or far too much data.
-    """
-    folder = Path(folder)
-    name = Path(archive).name
-    try:
-        with zipfile.ZipFile(archive) as packed:
-            members = packed.infolist()
-            for member in members:
-                _check_member(member)
-            _check_together(members)
-            if sum(member.file_size for member in members) > MAX_UNPACKED_BYTES:
-                raise ValueError(f"{name} would unpack to over {MAX_UNPACKED_BYTES} bytes")
-            for member in members:
-                target = folder.joinpath(*PurePosixPath(member.filename).parts)
-                if member.is_dir():
-                    target.mkdir(parents=True, exist_ok=True)
-                    continue
-                target.parent.mkdir(parents=True, exist_ok=True)
-                with packed.open(member) as source, target.open("wb") as copy:
-                    shutil.copyfileobj(source, copy, 1 << 20)
-    except _DAMAGE as error:
-        reason = "".join(filter(str.isprintable, str(error)))[:200]
-        raise ValueError(f"{name} is damaged or no zip archive ({reason})") from None
 
 
 def sample_crops(size: tuple[int, int] = (128, 128)) -> Iterator[tuple[str, np.ndarray]]:
@@ -372,13 +335,13 @@ def _is_complete(folder: Path) -> bool:
 
 
 def _download_folder() -> Path:
-    return weight_files.keras_cache().parent / "datasets"
+    return downloads.keras_cache().parent / "datasets"
 
 
 def _download(target: Path) -> None:
     from tqdm.auto import tqdm
 
-    response = weight_files.open_url(ARCHIVE_URL)
+    response = downloads.open_url(ARCHIVE_URL)
     try:
         stated = dict(
             part.strip().split("=", 1)
@@ -392,7 +355,7 @@ def _download(target: Path) -> None:
                 total=ARCHIVE_BYTES, unit="B", unit_scale=True, desc="cats and dogs", leave=False
             ) as bar,
         ):
-            for piece in weight_files.pieces(response, "the photos"):
+            for piece in downloads.pieces(response, "the photos"):
                 received += len(piece)
                 if received > ARCHIVE_BYTES:
                     break
@@ -409,40 +372,3 @@ def _download(target: Path) -> None:
         raise ValueError("the server states no MD5 sum, so the download cannot be checked")
     if base64.b64decode(stated) != digest.digest():
         raise ValueError("the downloaded bytes do not have the sum the server states for them")
-
-
-#: What zipfile raises on damaged archives.
-_DAMAGE = (
-    *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error),
-    *(EOFError, NotImplementedError, OverflowError, RuntimeError, UnicodeError),
-)
-
-
-def _check_member(member: zipfile.ZipInfo) -> None:
-    if len(member.filename) > 200 or not member.filename.isprintable():
-        raise ValueError(f"the archive's {member.filename[:50]!r} is no name for a file")
-    path = PurePosixPath(member.filename)
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    leaves = path.is_absolute() or ".." in path.parts or not path.parts
-    if leaves or any(char in member.filename for char in ":\\\0"):
-        raise ValueError(f"the archive's {member.filename!r} would leave its folder")
-    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-        raise ValueError(f"the archive's {member.filename!r} is a link or no ordinary file")
-    if member.flag_bits & 0x1:
-        raise ValueError(f"the archive's {member.filename!r} is encrypted")
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise ValueError(f"the archive's {member.filename!r} is packed in an unusual way")
-    if member.header_offset < 0:
-        raise zipfile.BadZipFile("a file begins before the archive")
-
-
-def _check_together(members: list[zipfile.ZipInfo]) -> None:
-    files = [PurePosixPath(member.filename) for member in members if not member.is_dir()]
-    if len(members) > MAX_FILES:
-        raise ValueError(f"the archive holds more than {MAX_FILES} files")
-    if len(set(files)) < len(files):
-        raise ValueError("a name in the archive comes twice")
-    folders = {folder for member in members for folder in PurePosixPath(member.filename).parents}
-    folders |= {PurePosixPath(member.filename) for member in members if member.is_dir()}
-    if folders.intersection(files):
-        raise ValueError("a name in the archive is both a file and a folder")

@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from helpers import downloads
 from helpers import weights as weight_files
+from helpers.memory import give_back_freed
 
 #: What ``load_vgg16`` and the environment variable ``CNN_WEIGHTS`` accept besides a path.
 WEIGHT_CHOICES = ("auto", "imagenet", "bundled", "random")
@@ -65,7 +67,7 @@ def load_vgg16(
     if asked == "auto":
         asked, path, reason = _best_available(remote, include_top)
     elif asked == "imagenet":
-        path = weight_files.cached(remote) or weight_files.fetch(remote)
+        path = downloads.cached(remote) or downloads.fetch(remote)
     elif asked == "bundled":
         path = weight_files.BUNDLED
         if include_top:
@@ -82,6 +84,8 @@ def load_vgg16(
     model = _build_vgg16(include_top, input_shape)
     if arrays is not None:
         _put_in(model, arrays, Path(path).name)
+    del arrays
+    give_back_freed()  # about 100 MB
     used = asked if asked in WEIGHT_CHOICES else Path(asked).name
     _weights_used[model] = used
     print(f"VGG16 weights: {used} ({reason})")
@@ -195,16 +199,16 @@ def _build_vgg16(include_top: bool, input_shape: tuple[int | None, int | None, i
 
 
 def _best_available(
-    remote: weight_files.RemoteFile, include_top: bool
+    remote: downloads.RemoteFile, include_top: bool
 ) -> tuple[str, os.PathLike, str]:
     """ImageNet's weights if they can be had, else the bundled ones; and the reason."""
     try:
-        path = weight_files.cached(remote)
+        path = downloads.cached(remote)
         if path is not None:
             return "imagenet", path, "found in Keras's cache"
-        if reason := weight_files.recent_failure(remote):
+        if reason := downloads.recent_failure(remote):
             raise OSError(f"{reason}; load_vgg16('imagenet') tries again at once")
-        return "imagenet", weight_files.fetch(remote), "downloaded just now"
+        return "imagenet", downloads.fetch(remote), "downloaded just now"
     except (OSError, ValueError) as error:
         if include_top:
             raise OSError(

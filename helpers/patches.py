@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from helpers.activations import give_back_freed_memory
 from helpers.datasets import Photo, stream
 from helpers.images import load_photo
 from helpers.layers import check_index, find, model_input, output_shape
+from helpers.memory import give_back_freed
 from helpers.receptive_field import ReceptiveField, receptive_field
 
 #: Photos the network takes at once. It is always this many (a last, smaller group is filled up),
@@ -443,7 +443,7 @@ def _forward(model: Any, targets: dict[str, Any], size: tuple[int, int]) -> Call
 
     from helpers.quiet import keras
 
-    give_back_freed_memory()
+    give_back_freed()
     inner = keras.Model(model_input(model), {name: layer.output for name, layer in targets.items()})
 
     spec = tf.TensorSpec((GROUP, *size, model_input(model).shape[-1]))

@@ -20,7 +20,7 @@ import ipywidgets
 import numpy as np
 import pytest
 
-from helpers import activations, images, models, weights
+from helpers import activations, downloads, images, models, weights
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +54,7 @@ def keras_home(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NO_PROXY", "*")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    nowhere = weights.RemoteFile("http://127.0.0.1:9/base.h5", "0" * 32)
+    nowhere = downloads.RemoteFile("http://127.0.0.1:9/base.h5", "0" * 32)
     monkeypatch.setattr(weights, "IMAGENET_BASE", nowhere)
     monkeypatch.setattr(weights, "IMAGENET_FULL", nowhere)
     return tmp_path / "keras" / "models"
@@ -90,7 +90,7 @@ def serve():
             stack.callback(server.shutdown)
             stack.callback(stop.set)
             address = f"http://127.0.0.1:{server.server_port}/weights.h5"
-            return weights.RemoteFile(address, hashlib.md5(data).hexdigest())
+            return downloads.RemoteFile(address, hashlib.md5(data).hexdigest())
 
         start.asked = 0
         yield start

@@ -495,12 +495,12 @@ def read_weights(path, data, rng):
 
 def read_archive(path, data, rng):
     """What becomes of a downloaded archive; nothing may appear beside its folder."""
-    from helpers import datasets
+    from helpers import archives
 
     path.write_bytes(data)
     folder = path.parent / "deep" / "out"
     try:
-        datasets.unpack(path, folder)
+        archives.unpack(path, folder)
     finally:
         beside = {entry.relative_to(path.parent).as_posix() for entry in path.parent.glob("*/*")}
         beside |= {entry.name for entry in path.parent.iterdir()}

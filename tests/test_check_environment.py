@@ -17,7 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from helpers import check_environment as check
-from helpers import weights
+from helpers import downloads, weights
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -461,7 +461,7 @@ def shipped(keras_home, tmp_path, monkeypatch):
         monkeypatch.setattr(weights, name, copy)
     monkeypatch.setattr(check, "ROOT", tmp_path)
     monkeypatch.setattr(check, "NETWORK_SECONDS", 0.5)
-    nowhere = weights.RemoteFile("http://127.0.0.1:9/base.h5", hashlib.md5(b"right").hexdigest())
+    nowhere = downloads.RemoteFile("http://127.0.0.1:9/base.h5", hashlib.md5(b"right").hexdigest())
     monkeypatch.setattr(weights, "IMAGENET_BASE", nowhere)
     return tmp_path / "data"
 
@@ -503,7 +503,7 @@ def test_damaged_weights_of_the_course(shipped, monkeypatch, file, damage, words
 @pytest.mark.parametrize(("choice", "mark"), [("auto", "look"), ("imagenet", "PROBLEM")])
 def test_the_cached_file_is_judged(shipped, monkeypatch, choice, mark):
     monkeypatch.setenv("CNN_WEIGHTS", choice)
-    cached = weights.keras_cache() / "base.h5"
+    cached = downloads.keras_cache() / "base.h5"
     cached.parent.mkdir(parents=True)
     cached.write_bytes(b"wrong")
     row, _ = check._weights_and_network()
@@ -537,7 +537,9 @@ def test_offline_is_no_problem(shipped, monkeypatch):
 @contextlib.contextmanager
 def listening(monkeypatch):
     with socket.create_server(("127.0.0.1", 0)) as server:
-        remote = weights.RemoteFile(f"http://127.0.0.1:{server.getsockname()[1]}/base.h5", "0" * 32)
+        remote = downloads.RemoteFile(
+            f"http://127.0.0.1:{server.getsockname()[1]}/base.h5", "0" * 32
+        )
         monkeypatch.setattr(weights, "IMAGENET_BASE", remote)
         yield server
 

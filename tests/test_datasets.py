@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 import os
+import time
 import zipfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import urllib3
 from PIL import Image
 
-from helpers import datasets, models, weights
+from helpers import archives, datasets, downloads, models, weights
 from helpers.quiet import keras
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "cats_and_dogs"
@@ -107,7 +108,7 @@ def archive(path, files):
 
 def test_an_archive_is_unpacked_whole(tmp_path):
     packed = archive(tmp_path / "a.zip", {"x/train/one.txt": "1", "x/two.txt": "2", "x/deep/": ""})
-    datasets.unpack(packed, tmp_path / "out")
+    archives.unpack(packed, tmp_path / "out")
     assert (tmp_path / "out/x/train/one.txt").read_text() == "1"
     assert (tmp_path / "out/x/two.txt").read_text() == "2"
 
@@ -118,7 +119,7 @@ def test_an_archive_is_unpacked_whole(tmp_path):
 def test_no_path_leaves_the_folder(tmp_path, name):
     packed = archive(tmp_path / "a.zip", {"good.txt": "1", name: "evil"})
     with pytest.raises(ValueError, match="would leave its folder"):
-        datasets.unpack(packed, tmp_path / "out" / "deep")
+        archives.unpack(packed, tmp_path / "out" / "deep")
     assert not list(tmp_path.rglob("evil*")) and not list(tmp_path.rglob("good*"))
 
 
@@ -127,17 +128,17 @@ def test_links_bombs_and_damage_are_refused(tmp_path, monkeypatch):
     link.external_attr = 0o120777 << 16
     packed = archive(tmp_path / "a.zip", {link: "/etc/passwd"})
     with pytest.raises(ValueError, match="link"):
-        datasets.unpack(packed, tmp_path / "out")
+        archives.unpack(packed, tmp_path / "out")
     (tmp_path / "b.zip").write_bytes(b"no archive")
     with pytest.raises(ValueError, match="damaged"):
-        datasets.unpack(tmp_path / "b.zip", tmp_path / "out")
+        archives.unpack(tmp_path / "b.zip", tmp_path / "out")
     good = archive(tmp_path / "c.zip", {"a.txt": "content to be damaged"})
     good.write_bytes(good.read_bytes().replace(b"content", b"CONTENT"))
     with pytest.raises(ValueError, match="damaged"):
-        datasets.unpack(good, tmp_path / "out")
-    monkeypatch.setattr(datasets, "MAX_UNPACKED_BYTES", 10)
+        archives.unpack(good, tmp_path / "out")
+    monkeypatch.setattr(archives, "MAX_UNPACKED_BYTES", 10)
     with pytest.raises(ValueError, match="over 10 bytes"):
-        datasets.unpack(archive(tmp_path / "d.zip", {"a": "12345678901"}), tmp_path / "out")
+        archives.unpack(archive(tmp_path / "d.zip", {"a": "12345678901"}), tmp_path / "out")
 
 
 # Downloading
@@ -181,7 +182,7 @@ def server(tmp_path, monkeypatch):
                 raise AssertionError("nothing should be downloaded")
             return answer
 
-        monkeypatch.setattr(weights, "open_url", give)
+        monkeypatch.setattr(downloads, "open_url", give)
 
     return content, answers
 
@@ -221,6 +222,19 @@ def test_a_broken_download_leaves_nothing_and_can_be_repeated(server, tmp_path):
         datasets.fetch_cats_and_dogs()
     answers(Answer(content))
     assert datasets.fetch_cats_and_dogs().is_dir()
+
+
+def test_what_a_killed_kernel_left_is_removed_once_it_is_old(server, tmp_path):
+    content, answers = server
+    folder = tmp_path / "keras" / "datasets"
+    for name in ("old", "young"):
+        (folder / f"cats_and_dogs.{name}.part").mkdir(parents=True)
+        (folder / f"cats_and_dogs.{name}.part" / "archive.zip").write_bytes(content[:100])
+    for path in (folder / "cats_and_dogs.old.part" / "archive.zip", *folder.glob("*.part")):
+        os.utime(path, (time.time() - 3700,) * 2)
+    answers(Answer(content))
+    datasets.fetch_cats_and_dogs()
+    assert left(tmp_path) == ["cats_and_dogs.young.part", "cats_and_dogs_filtered"]
 
 
 # Streams

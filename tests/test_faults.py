@@ -24,7 +24,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
-from helpers import models, patches, weights
+from helpers import downloads, models, patches, weights
 from helpers.quiet import keras
 
 pytestmark = pytest.mark.usefixtures("keras_home")
@@ -38,22 +38,22 @@ posix = pytest.mark.skipif(os.name != "posix", reason="Windows has no such permi
 #: Fetches the file named by its arguments; prints its path, or what went wrong and after how long.
 FETCH = """
 import signal, sys, time
-from helpers import weights
+from helpers import downloads
 signal.signal(signal.SIGINT, signal.default_int_handler)  # even where whoever began ignores it
-weights.CONNECT_SECONDS, weights.ANSWER_SECONDS = 0.5, 0.7
+downloads.CONNECT_SECONDS, downloads.ANSWER_SECONDS = 0.5, 0.7
 begun = time.monotonic()
 try:
-    print(weights.fetch(weights.RemoteFile(*sys.argv[1:])))
+    print(downloads.fetch(downloads.RemoteFile(*sys.argv[1:])))
 except (OSError, ValueError) as error:
-    print(error, *weights.keras_cache().glob("*.part"), sep="\\n")
+    print(error, *downloads.keras_cache().glob("*.part"), sep="\\n")
     print(f"{time.monotonic() - begun:.1f}")
 """
 
 
 @pytest.fixture
 def short_waits(monkeypatch):
-    monkeypatch.setattr(weights, "CONNECT_SECONDS", 0.5)
-    monkeypatch.setattr(weights, "ANSWER_SECONDS", 0.7)
+    monkeypatch.setattr(downloads, "CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr(downloads, "ANSWER_SECONDS", 0.7)
 
 
 def start(code, *arguments, before=(), **options):
@@ -108,27 +108,27 @@ def wait_until(happened, seconds=60):
 
 def test_a_download_and_then_the_cache(serve, keras_home, capfd):
     remote = serve(DATA)
-    assert weights.cached(remote) is None
-    path = weights.fetch(remote)
+    assert downloads.cached(remote) is None
+    path = downloads.fetch(remote)
     assert path == keras_home / "weights.h5"
     assert path.read_bytes() == DATA
-    assert weights.cached(remote) == path
+    assert downloads.cached(remote) == path
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert [file.name for file in keras_home.iterdir()] == ["weights.h5"]
     assert "weights.h5" in capfd.readouterr().err, "a progress bar"
 
 
 def test_without_a_stated_length(serve):
-    assert weights.fetch(serve(DATA, length=False)).is_file()
+    assert downloads.fetch(serve(DATA, length=False)).is_file()
 
 
 def fails(remote, kind=OSError):
     """A failed download: one sentence, nothing kept but a note, and the seconds it took."""
     begun = time.monotonic()
     with pytest.raises(kind) as caught:
-        weights.fetch(remote)
+        downloads.fetch(remote)
     seconds = time.monotonic() - begun
-    assert [path for path in weights.keras_cache().iterdir() if path.suffix != ".failed"] == []
+    assert [path for path in downloads.keras_cache().iterdir() if path.suffix != ".failed"] == []
     assert "\n" not in str(caught.value)
     assert len(str(caught.value)) < 200
     return str(caught.value), seconds
@@ -179,7 +179,7 @@ def test_a_slow_server_is_waited_for(serve, short_waits):
             write(DATA[begin : begin + 100_000])
             stop.wait(0.2)
 
-    assert weights.fetch(serve(DATA, send=slowly)).read_bytes() == DATA
+    assert downloads.fetch(serve(DATA, send=slowly)).read_bytes() == DATA
 
 
 def test_a_server_that_says_no(serve):
@@ -190,7 +190,7 @@ def test_a_server_that_says_no(serve):
 def test_a_server_that_never_answers(short_waits):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/weights.h5"
-        message, seconds = fails(weights.RemoteFile(address, ""))
+        message, seconds = fails(downloads.RemoteFile(address, ""))
     assert "did not answer within 0.7 s" in message or "cannot be reached" in message
     assert seconds < 8
 
@@ -207,7 +207,7 @@ def test_a_server_whose_answer_never_begins(short_waits):
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=answer, daemon=True).start()
         address = f"http://127.0.0.1:{server.getsockname()[1]}/weights.h5"
-        message, seconds = fails(weights.RemoteFile(address, ""))
+        message, seconds = fails(downloads.RemoteFile(address, ""))
         stop.set()
     assert message.endswith("did not answer within 0.7 s")
     assert seconds < 8
@@ -215,7 +215,7 @@ def test_a_server_whose_answer_never_begins(short_waits):
 
 @pytest.mark.parametrize("host", ["no-such-name.invalid", "127.0.0.1:9", "in..valid"])
 def test_nobody_there(short_waits, host):
-    message, _ = fails(weights.RemoteFile(f"http://{host}/weights.h5", ""))
+    message, _ = fails(downloads.RemoteFile(f"http://{host}/weights.h5", ""))
     assert message.startswith(host)
 
 
@@ -278,7 +278,7 @@ def loaded(capsys):
 def test_a_slow_failure_is_remembered_for_a_while(
     serve, keras_home, short_waits, monkeypatch, capsys
 ):
-    monkeypatch.setattr(weights, "AT_ONCE_SECONDS", 0.5)
+    monkeypatch.setattr(downloads, "AT_ONCE_SECONDS", 0.5)
     monkeypatch.setattr(weights, "IMAGENET_BASE", serve(DATA, send=half_and_silence))
     used, line = loaded(capsys)
     assert (used, serve.asked) == ("bundled", 1)
@@ -290,26 +290,26 @@ def test_a_slow_failure_is_remembered_for_a_while(
         models.load_vgg16("imagenet", input_shape=(32, 32, 3))
     assert serve.asked == 2
     (note,) = keras_home.iterdir()
-    os.utime(note, (time.time() - weights.REMEMBERED_SECONDS - 1,) * 2)
+    os.utime(note, (time.time() - downloads.REMEMBERED_SECONDS - 1,) * 2)
     loaded(capsys)
     assert serve.asked == 3, "forgotten after a while"
 
 
 def test_what_fails_at_once_is_tried_again_at_once(serve, monkeypatch, capsys):
-    monkeypatch.setattr(weights, "AT_ONCE_SECONDS", 60.0)
+    monkeypatch.setattr(downloads, "AT_ONCE_SECONDS", 60.0)
     monkeypatch.setattr(weights, "IMAGENET_BASE", serve(DATA, status=503))
     assert [loaded(capsys)[0] for _ in range(2)] == ["bundled", "bundled"]
     assert serve.asked == 2
-    assert weights.recent_failure(weights.IMAGENET_BASE) is None
+    assert downloads.recent_failure(weights.IMAGENET_BASE) is None
 
 
 def test_success_makes_a_failure_forgotten(serve, keras_home, short_waits, monkeypatch):
-    monkeypatch.setattr(weights, "AT_ONCE_SECONDS", 0.5)
+    monkeypatch.setattr(downloads, "AT_ONCE_SECONDS", 0.5)
     fails(serve(DATA, send=half_and_silence))
     remote = serve(DATA)
-    assert weights.recent_failure(remote)
-    weights.fetch(remote)
-    assert weights.recent_failure(remote) is None
+    assert downloads.recent_failure(remote)
+    downloads.fetch(remote)
+    assert downloads.recent_failure(remote) is None
     assert [path.name for path in keras_home.iterdir()] == ["weights.h5"]
 
 
@@ -319,7 +319,7 @@ def test_success_makes_a_failure_forgotten(serve, keras_home, short_waits, monke
 def test_a_file_in_place_of_the_cache(serve, keras_home):
     keras_home.parent.touch()
     with pytest.raises(OSError, match="models cannot be written to"):
-        weights.fetch(serve(DATA))
+        downloads.fetch(serve(DATA))
 
 
 @posix
@@ -356,18 +356,18 @@ def test_a_damaged_cache_is_named_and_mends_as_it_says(serve, keras_home, conten
     path = keras_home / "weights.h5"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"damaged .* delete that file") as caught:
-        weights.cached(remote)
+        downloads.cached(remote)
     assert str(path) in str(caught.value)
     path.unlink()
-    assert weights.cached(remote) is None
-    assert weights.fetch(remote).read_bytes() == DATA
+    assert downloads.cached(remote) is None
+    assert downloads.fetch(remote).read_bytes() == DATA
 
 
 @posix
 def test_a_cached_file_of_somebody_else(serve, keras_home):
     remote = serve(DATA)
-    weights.fetch(remote).chmod(0)
-    code = FETCH.replace("weights.fetch(", "weights.cached(")
+    downloads.fetch(remote).chmod(0)
+    code = FETCH.replace("downloads.fetch(", "downloads.cached(")
     message, *_ = lines(start(code, *remote, before=bound_by_permissions()))
     assert message == f"{keras_home / 'weights.h5'} cannot be read (Permission denied)"
 
@@ -375,9 +375,9 @@ def test_a_cached_file_of_somebody_else(serve, keras_home):
 def test_where_keras_keeps_its_files(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("KERAS_HOME", "~/elsewhere")
-    assert weights.keras_cache() == tmp_path / "elsewhere" / "models"
+    assert downloads.keras_cache() == tmp_path / "elsewhere" / "models"
     monkeypatch.delenv("KERAS_HOME")
-    assert weights.keras_cache() == tmp_path / ".keras" / "models"
+    assert downloads.keras_cache() == tmp_path / ".keras" / "models"
 
 
 def test_two_kernels_download_at_once(serve, keras_home):
@@ -393,13 +393,13 @@ def test_two_kernels_download_at_once(serve, keras_home):
     assert [lines(kernel) for kernel in kernels] == [[str(keras_home / "weights.h5")]] * 2
     assert serve.asked == 2
     assert [path.name for path in keras_home.iterdir()] == ["weights.h5"]
-    assert weights.cached(remote)
+    assert downloads.cached(remote)
 
 
 def ended_half_way(serve, end):
     """End a process in the middle of its download; what is left in the cache."""
     process = start(FETCH.replace("0.7", "60"), *serve(DATA, send=half_and_silence))
-    folder = weights.keras_cache()
+    folder = downloads.keras_cache()
     wait_until(lambda: any(path.stat().st_size for path in folder.glob("*.part")))
     end(process)
     process.communicate(timeout=60)
@@ -410,13 +410,13 @@ def ended_half_way(serve, end):
 def test_a_kernel_killed_while_it_downloads(serve):
     (part,) = ended_half_way(serve, subprocess.Popen.kill)
     remote = serve(DATA)
-    assert weights.cached(remote) is None
-    path = weights.fetch(remote)
+    assert downloads.cached(remote) is None
+    path = downloads.fetch(remote)
     assert path.read_bytes() == DATA
     assert part.exists(), "so young that it may be another kernel's"
     os.utime(part, (time.time() - 3700,) * 2)
     path.unlink()
-    weights.fetch(remote)
+    downloads.fetch(remote)
     assert list(part.parent.iterdir()) == [path]
 
 

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers import datasets, images, weights
+from helpers import archives, datasets, images, weights
 
 ROOT = Path(images.__file__).parents[1]
 
@@ -505,14 +505,14 @@ def test_names_that_get_in_each_others_way(tmp_path, names, says):
         warnings.simplefilter("ignore")
         for name in names:
             archive.writestr(name, "x")
-    assert says in refused(datasets.unpack, tmp_path / "a.zip", tmp_path / "out")
+    assert says in refused(archives.unpack, tmp_path / "a.zip", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_too_many_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(datasets, "MAX_FILES", 5)
+    monkeypatch.setattr(archives, "MAX_FILES", 5)
     many = npz(tmp_path / "a.zip", {f"{n}.txt": "" for n in range(6)})
-    assert "more than 5 files" in refused(datasets.unpack, many, tmp_path / "out")
+    assert "more than 5 files" in refused(archives.unpack, many, tmp_path / "out")
 
 
 def test_damage_inside_a_packed_file(tmp_path):
@@ -520,22 +520,22 @@ def test_damage_inside_a_packed_file(tmp_path):
     data = bytearray(good.read_bytes())
     data[30 + len("a.txt")] = 0xFF  # no way to begin packed bytes
     good.write_bytes(data)
-    assert "is damaged" in refused(datasets.unpack, good, tmp_path / "out")
+    assert "is damaged" in refused(archives.unpack, good, tmp_path / "out")
     odd = npz(tmp_path / "b.zip", {"a.txt": "cats"}, zipfile.ZIP_LZMA)
-    assert "is packed in an unusual way" in refused(datasets.unpack, odd, tmp_path / "out")
+    assert "is packed in an unusual way" in refused(archives.unpack, odd, tmp_path / "out")
 
 
 @pytest.mark.parametrize("name", ["x" * 300, "a\nb", "\x1b[2J"])
 def test_names_that_no_disk_should_bear(tmp_path, name):
     packed = npz(tmp_path / "a.zip", {name: ""})
-    assert "is no name for a file" in refused(datasets.unpack, packed, tmp_path / "out")
+    assert "is no name for a file" in refused(archives.unpack, packed, tmp_path / "out")
 
 
 def test_a_file_that_begins_before_its_archive(tmp_path):
     """As where bytes are missing in the middle: all places are counted from the end."""
     whole = npz(tmp_path / "a.zip", {"a.txt": "x" * 99}, zipfile.ZIP_STORED).read_bytes()
     (tmp_path / "a.zip").write_bytes(whole[90:])
-    assert "is damaged" in refused(datasets.unpack, tmp_path / "a.zip", tmp_path / "out")
+    assert "is damaged" in refused(archives.unpack, tmp_path / "a.zip", tmp_path / "out")
 
 
 # The server -------------------------------------------------------------------------------------

@@ -18,7 +18,10 @@ MODULES = {
 }
 
 #: From left to right. Modules that are not named hold numbers.
-PLACES = {"quiet": 0, "images": 0, "weights": 1, "models": 2, "layers": 3, "plots": 5, "widgets": 6}
+PLACES = {
+    **{"quiet": 0, "memory": 0, "images": 0, "archives": 0, "downloads": 0},
+    **{"weights": 1, "models": 2, "layers": 3, "plots": 5, "widgets": 6},
+}
 NUMBERS = 4
 BESIDE = ("exercises", "check_environment")  # only notebooks import these
 

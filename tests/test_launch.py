@@ -23,7 +23,7 @@ import pytest
 import rebuild
 import yaml
 
-from helpers import packages, weights
+from helpers import downloads, packages, weights
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = rebuild.lessons()
@@ -441,7 +441,7 @@ def serve(monkeypatch, tmp_path):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         servers.append(server)
         url = f"http://127.0.0.1:{server.server_port}/base.h5"
-        monkeypatch.setattr(weights, "IMAGENET_BASE", weights.RemoteFile(url, md5))
+        monkeypatch.setattr(weights, "IMAGENET_BASE", downloads.RemoteFile(url, md5))
 
     yield start
     for server in servers:
@@ -472,7 +472,7 @@ def test_the_image_does_without_weights_that_are_wrong(serve, post_build, capsys
 
 
 def test_the_image_does_without_a_connection(serve, post_build, capsys, monkeypatch, tmp_path):
-    remote = weights.RemoteFile(f"{NOWHERE}/base.h5", MD5_OF_ABC)
+    remote = downloads.RemoteFile(f"{NOWHERE}/base.h5", MD5_OF_ABC)
     monkeypatch.setattr(weights, "IMAGENET_BASE", remote)
     post_build.fetch_weights()
     assert "127.0.0.1:9 cannot be reached" in capsys.readouterr().out
