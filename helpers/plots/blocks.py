@@ -389,12 +389,12 @@ def layer_profile(
     middle.set_ylim(0, max(1.25 * max(series[1][1]), 0.1))
     bottom.set_ylim(0, 1.25 * max(photo_side, *series[2][1]))
     bottom.axhline(photo_side, color=canvas.RED, linestyle="--")
-    bottom.text(
-        -0.4,
-        photo_side,
+    bottom.annotate(
         f"the photo: {photo_side} pixels",
+        (-0.4, photo_side),
+        xytext=(0, 4),
+        textcoords="offset points",
         fontsize=12,
-        va="bottom",
         color=canvas.RED,
     )
     bottom.set_xticks(places, names, rotation=40, ha="right", rotation_mode="anchor")
