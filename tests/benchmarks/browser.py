@@ -90,7 +90,7 @@ class Candidate:
         with self._held() as (places, y):
             self.page.evaluate("where => recorder.drag(...where)", [places(steps), y, FAST_PAUSE])
         log = self._log()
-        final = _painted(log, log["sent"][-1]["id"])
+        final = _painted(log, log["received"][-1]["id"])
         self.after_drag = (final or float("nan")) - log["changes"][-1]["time"]
         self.values = len({one["time"] for one in log["changes"]})  # an event may set it twice
         self.drawn = len({one["id"] for one in log["received"]})
@@ -130,25 +130,27 @@ class Candidate:
 
 
 def sliders(moves: int) -> Iterator[Row]:
-    """Item 4: all explorers, their floors, and ``interact``, in turns on one page."""
+    """Item 4: each explorer beside its floor, and ``interact``, in notebooks of their own."""
+    found: dict[str, Candidate] = {}
     names = list(subject.explorers())
-    cells = {SUBPLOTS: "candidates.with_subplots()", IMSHOW: "candidates.with_one_imshow()"}
-    for name in names:
-        cells[name] = f"candidates.explorer({name!r})"
-        cells[_floor(name)] = f"candidates.floor({name!r})"
-    with tempfile.TemporaryDirectory() as folder:
-        notebook = nbformat.v4.new_notebook(
-            cells=[nbformat.v4.new_code_cell(source) for source in (SETUP, *cells.values())]
-        )
-        nbformat.write(notebook, Path(folder) / "sliders.ipynb")
-        with lab.jupyterlab(Path(folder)) as address, lab.page(Path(folder)) as page:
-            lab.run_notebook(page, address.format("sliders.ipynb"))
-            page.evaluate(RECORDER)
-            found = {
-                name: Candidate(page, name, number) for number, name in enumerate(cells, start=1)
-            }
-            _move(list(found.values()), moves)
-            lab.shut_down(page)
+    with tempfile.TemporaryDirectory() as folder, lab.jupyterlab(Path(folder)) as address:
+        pairs = [{SUBPLOTS: "candidates.with_subplots()", IMSHOW: "candidates.with_one_imshow()"}]
+        pairs += [
+            {name: f"candidates.explorer({name!r})", _floor(name): f"candidates.floor({name!r})"}
+            for name in names
+        ]
+        for cells in pairs:
+            notebook = nbformat.v4.new_notebook(
+                cells=[nbformat.v4.new_code_cell(source) for source in (SETUP, *cells.values())]
+            )
+            nbformat.write(notebook, Path(folder) / "sliders.ipynb")
+            with lab.page(Path(folder)) as page:
+                lab.run_notebook(page, address.format("sliders.ipynb"))
+                page.evaluate(RECORDER)
+                both = {name: Candidate(page, name, cell) for cell, name in enumerate(cells, 1)}
+                _move(list(both.values()), moves)
+                lab.shut_down(page)
+            found |= both
     for name in (SUBPLOTS, IMSHOW):
         yield from _times(found[name])
     for name in names:
@@ -157,6 +159,7 @@ def sliders(moves: int) -> Iterator[Row]:
 
 
 def _move(candidates: list[Candidate], moves: int) -> None:
+    """Move these in turns."""
     for candidate in candidates:  # first moves load what comes late; they don't count
         candidate.show()
         candidate.keys(2)

@@ -76,36 +76,29 @@
     }
   });
 
-  const painted = async image => {
-    const address = image.src;
-    const png = bare(address.slice(address.indexOf(',') + 1));
-    const id = address.startsWith('blob:')
-      ? blobs.get(address)
-      : log.received.findLast(each => each.png === png)?.id;
-    try {
-      await image.decode();
-    } catch {
-      return; // another picture took its place
+  // The browser itself says when a picture it was told to watch was first on the screen.
+  const watch = node => {
+    for (const image of node.querySelectorAll?.('.jp-OutputArea img') ?? []) {
+      image.setAttribute('elementtiming', 'picture');
     }
-    requestAnimationFrame(() => {
-      const { port1, port2 } = new MessageChannel(); // runs right after the frame is painted
-      port1.onmessage = () => log.painted.push({ id, time: performance.now() });
-      port2.postMessage(0);
-    });
   };
-  const isPicture = node => node.nodeName === 'IMG' && node.closest('.jp-OutputArea');
-  document.addEventListener('load', event => isPicture(event.target) && painted(event.target), true);
+  new PerformanceObserver(list => {
+    for (const { url, element, renderTime } of list.getEntries()) {
+      const png = () => bare(element.src.slice(element.src.indexOf(',') + 1)); // url is cut short
+      const id = url.startsWith('blob:')
+        ? blobs.get(url)
+        : element && log.received.findLast(each => each.png === png())?.id;
+      log.painted.push({ id, time: renderTime });
+    }
+  }).observe({ type: 'element' });
+  watch(document);
   new MutationObserver(records => {
     for (const record of records) {
       if (record.type === 'attributes') {
         const value = record.target.getAttribute('aria-valuenow');
         if (value !== record.oldValue) log.changes.push({ time: input });
       } else {
-        for (const node of record.addedNodes) {
-          for (const image of node.querySelectorAll?.('img') ?? []) {
-            if (image.complete && isPicture(image)) painted(image);
-          }
-        }
+        watch(record.target);
       }
     }
   }).observe(document.body, {
