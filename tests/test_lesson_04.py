@@ -208,7 +208,7 @@ def test_the_explorers_tell_the_truth(vgg16, photo, batch, maps, explorer):
 
     probing = widgets.pixel_probe(vgg16, photo, 34, (50, 60))
     value = maps["block1_conv1"][0, 50, 60, 34]
-    assert f"after ReLU {value:.3g}." in probing.caption.value
+    assert f"after ReLU {value:.3f}." in probing.caption.value
     probing.controls["row"].value = 0
     assert "9 of the 27 numbers are zero padding" in probing.caption.value
 

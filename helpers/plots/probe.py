@@ -70,7 +70,7 @@ def pixel_probe_picture(
             grids[1],
             _middle("=", side, 20),
             grids[2],
-            _middle(f"sum\n{name}\n{_rounded(found.sums[channel])}", side, 92),
+            _middle(f"sum\n{name}\n{rounded(found.sums[channel])}", side, 92),
         ]
         lines.append(canvas.stack(cells, 4, across=True))
     body = canvas.stack(lines, 8)
@@ -106,7 +106,8 @@ def _decimals(limit: float) -> int:
     return int(np.clip(2 - np.floor(np.log10(limit)), 1, 4))
 
 
-def _rounded(value: float) -> str:
+def rounded(value: float) -> str:
+    """A sum as it is written in the picture, and below it."""
     return number(value, ".1f" if abs(value) >= 100 else ".3f")
 
 
@@ -155,11 +156,11 @@ def _corner(photo: np.ndarray, found: Probe, place: tuple[int, int]) -> np.ndarr
 
 def _equation(found: Probe, names: Sequence[str], cols: int) -> np.ndarray:
     sums = "  +  ".join(
-        f"{name} {_rounded(value)}" for name, value in zip(names, found.sums, strict=True)
+        f"{name} {rounded(value)}" for name, value in zip(names, found.sums, strict=True)
     )
     before = found.total + found.bias
-    words = f"{sums}  +  bias {_rounded(found.bias)}  =  {_rounded(before)}"
-    end = f"→  ReLU  →  {_rounded(found.activation)}"
+    words = f"{sums}  +  bias {rounded(found.bias)}  =  {rounded(before)}"
+    end = f"→  ReLU  →  {rounded(found.activation)}"
     paper = np.full((40, cols, 3), 255, np.uint8)
     put(paper, canvas.text(words, 18, bold=True), 8, 0)
     picture = canvas.text(end, 18, bold=True)

@@ -11,7 +11,7 @@ from helpers import images
 from helpers.convolution import decompose, input_of, inputs_of, probe
 from helpers.layers import check_index, conv_layers, find_conv, kernel_and_bias
 from helpers.plots.effect import INPUT_COLORS, filter_effect_picture
-from helpers.plots.probe import pixel_probe_picture
+from helpers.plots.probe import pixel_probe_picture, rounded
 from helpers.widgets.explorer import Explorer, View, choice_slider, dropdown, percent, slider
 
 BY_SHARE, BY_INDEX = "by share of the work", "by index"
@@ -118,14 +118,14 @@ def pixel_probe(
         found = probe(layer, inputs, filter, row, col)
         picture = pixel_probe_picture(photo, activation(filter), found, (row, col))
         sums = ", ".join(
-            f"{name} {value:.3g}" for name, value in zip(INPUT_COLORS, found.sums, strict=True)
+            f"{name} {rounded(value)}" for name, value in zip(INPUT_COLORS, found.sums, strict=True)
         )
         outside = 27 - 3 * int(found.inside.sum())
         edge = f" {outside} of the 27 numbers are zero padding." if outside else ""
         caption = (
             f"{layer.name}, filter {filter}, row {row}, col {col}: the sums of the products are "
-            f"{sums}; with the bias {found.bias:.3g} that makes {found.total + found.bias:.3g}, "
-            f"after ReLU {found.activation:.3g}.{edge}"
+            f"{sums}; with the bias {rounded(found.bias)} that makes "
+            f"{rounded(found.total + found.bias)}, after ReLU {rounded(found.activation)}.{edge}"
         )
         return View(picture, caption)
 

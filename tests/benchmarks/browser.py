@@ -31,8 +31,8 @@ SUBPLOTS, IMSHOW = "interact, 64 subplots", "interact, one imshow"
 
 ROUNDS = 5
 SLOW_ROUNDS = 1  # of interact with 64 subplots, seconds a move
-KEYS = 10  # moves by the keyboard in a round
-DRAG_STEPS = 60  # mouse moves in a round's long drag
+KEYS = 4  # moves by the keyboard in a round
+DRAG_STEPS = 24  # mouse moves in a round's long drag; most of them get a picture
 PAUSE = 0.005  # seconds between them, besides the frame that each of them takes
 FAST_STEPS = 200  # moves in the fast drag
 FAST_PAUSE = 5  # milliseconds between these

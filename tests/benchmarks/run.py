@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("items", nargs="*", type=int, help="1 to 6; all by default")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--rounds", type=int, default=5, help="items 1 to 3: rounds")
-    parser.add_argument("--moves", type=int, default=100, help="item 4: moves of each slider")
+    parser.add_argument("--moves", type=int, default=100, help="item 4: pictures of each")
     parser.add_argument("--starts", type=int, default=2, help="item 5: starts of each lesson")
     parser.add_argument("--steps", type=int, default=10_000, help="item 6: moves in all")
     args = parser.parse_args()
