@@ -16,10 +16,16 @@ from table import Row
 
 FOLDER = Path(__file__).resolve().parents[2] / "notebooks"
 TENSORFLOW = "import tensorflow; print('done', flush=True)"
-PEAK = "import resource; print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
+PEAK = """
+import re, resource, sys
+try:
+    peak = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
+except OSError:  # not Linux, where the other figure begins with that of the process above
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak *= 1 if sys.platform == "darwin" else 1024
+print(peak)
+"""
 PICTURES = ("image/png", "application/vnd.jupyter.widget-view+json")
-#: ``ru_maxrss`` counts kilobytes on Linux and bytes on macOS.
-UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def starts_and_peaks(starts: int) -> Iterator[Row]:
@@ -84,7 +90,7 @@ def run(path: Path, to_the_end: bool) -> tuple[float, float]:
         manager.shutdown_kernel(now=True)
     if first is None:
         raise RuntimeError(f"{path.name} shows no picture")
-    return first, int(peak) * UNIT / 1e9
+    return first, int(peak) / 1e9
 
 
 def _execute(client, source: str) -> tuple[float | None, str]:
