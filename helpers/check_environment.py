@@ -431,7 +431,7 @@ def _weights_and_network() -> list[Row]:
     try:
         cached = downloads.cached(weights.IMAGENET_BASE)
     except (OSError, ValueError):
-        file = downloads.keras_cache() / weights.IMAGENET_BASE.url.rsplit("/", 1)[1]
+        file = downloads.keras_cache() / weights.IMAGENET_BASE.name
         mark = PROBLEM if asked == "imagenet" else LOOK
         chosen = Row("weights", mark, "ImageNet's are damaged", f"delete {_short(file)}")
         return [*(damaged or [chosen]), Row("network", OK, "not tried")]

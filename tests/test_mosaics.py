@@ -1,11 +1,14 @@
 """Maps are scaled as promised, land where they should, and fast enough."""
 
+import io
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 
 from helpers import images
 from helpers.plots import canvas
@@ -215,3 +218,15 @@ def test_drawing_64_maps_takes_little_longer_than_encoding_them():
     ours = quickest(lambda: canvas.png(mosaic(maps)))
     floor = quickest(lambda: cv2.imencode(".png", picture))
     assert ours < 4 * floor  # about 1.4 on a quiet machine; see tests/benchmarks/run.py
+
+
+@pytest.mark.parametrize("colors, kind", [(200, "png"), (1000, "jpeg")])
+def test_few_colors_go_as_png_and_many_as_jpeg(colors, kind):
+    rng = np.random.default_rng(0)
+    palette = rng.permutation(2**15)[:colors]  # 5 bits a color, all told apart
+    codes = palette[rng.integers(0, colors, (160, 200))]
+    picture = np.stack([codes >> 10, codes >> 5 & 31, codes & 31], axis=-1).astype(np.uint8) * 8
+    data, found = canvas.encoded(picture)
+    assert found == kind
+    if kind == "png":
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(data)).convert("RGB")), picture)

@@ -20,7 +20,7 @@ PEAK = """
 import re, resource, sys
 try:
     peak = int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
-except OSError:  # not Linux, where the other figure begins with that of the process above
+except OSError:  # not Linux, where ru_maxrss would begin with that of the starting process
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak *= 1 if sys.platform == "darwin" else 1024
 print(peak)
