@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.layers import conv_layers, find, model_input
+from helpers.layers import checked_batch, conv_layers, find, model_input
 from helpers.memory import give_back_freed
 
 #: How strongly ``read_back`` holds its reader back; the best of these is taken for each layer.
@@ -60,6 +60,8 @@ def feature_maps(
     Raises:
         ValueError: No such layer, or a batch that does not fit the model.
     """
+    import tensorflow as tf
+
     if layers is None:
         names = [layer.name for layer in conv_layers(model)]
     else:
@@ -67,7 +69,7 @@ def feature_maps(
         names = [_name(model, layer) for layer in wanted]
     if not names:
         raise ValueError(f"no layers chosen; {model.name} has {len(model.layers)}")
-    batch = _checked_batch(model, batch)
+    batch = tf.convert_to_tensor(checked_batch(model, batch))
     kept = _sub_models.setdefault(model, {})
     key = tuple(dict.fromkeys(names))
     if key not in kept:
@@ -246,25 +248,3 @@ def _sub_model(model: Any, names: tuple[str, ...]) -> Any:
     inner = keras.Model(photo, {name: find(model, name).output for name in names})
     compiled = tf.function(lambda batch: inner(batch, training=False))
     return compiled.get_concrete_function(tf.TensorSpec(photo.shape, tf.float32, name="photo"))
-
-
-def _checked_batch(model: Any, batch: np.ndarray) -> Any:
-    import tensorflow as tf
-
-    batch, wanted = np.asarray(batch), tuple(model_input(model).shape)
-    fits = batch.ndim == len(wanted) and all(
-        right is None or right == found
-        for right, found in zip(wanted[1:], batch.shape[1:], strict=True)
-    )
-    if not fits or batch.size == 0:
-        shape = str(wanted).replace("None", "any")
-        raise ValueError(f"{model.name} takes a batch of the shape {shape}, not {batch.shape}")
-    if not np.issubdtype(batch.dtype, np.floating):
-        raise ValueError(
-            f"{model.name} takes float batches, not {batch.dtype}; prepare the photo first"
-        )
-    with np.errstate(over="ignore"):  # too large for float32: infinite, and refused as such
-        batch = batch.astype(np.float32, copy=False)
-    if not np.isfinite(batch).all():
-        raise ValueError("the batch holds NaN or infinity")
-    return tf.convert_to_tensor(batch)

@@ -13,7 +13,14 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from helpers.layers import check_index, conv_layers, kernel_and_bias, model_input
+from helpers.layers import (
+    check_index,
+    checked_batch,
+    conv_layers,
+    kernel_and_bias,
+    model_input,
+    zeros_around,
+)
 
 #: Kernels that people designed, float32 (3, 3), by name. All are laid on a grey image.
 #: Sources: Sobel & Feldman 1968 (as in ``cv2.Sobel``); the Laplacian with its 4 direct neighbors
@@ -179,7 +186,7 @@ def input_of(layer: Any, model: Any, batch: np.ndarray) -> np.ndarray:
         ValueError: The batch does not fit the model.
     """
     if layer.input is model_input(model):
-        return np.asarray(_checked_batch(model, batch))
+        return checked_batch(model, batch)
     return _run(model, {layer.name: layer.input}, batch)[layer.name]
 
 
@@ -320,27 +327,20 @@ class _Geometry(NamedTuple):
 
 
 def _geometry(layer: Any, sizes: tuple[int, int]) -> _Geometry:
-    """Where a layer's kernel may lie on an input of (rows, cols).
-
-    "same" makes the output ceil(size / stride) long; where the zeros needed are an odd number,
-    the extra one goes to the bottom or right. Source: TensorFlow, ``tf.nn.convolution``, padding.
-    """
+    """Where a layer's kernel may lie on an input of (rows, cols)."""
     axes = []
     for size, kernel, stride, dilation in zip(
         sizes, layer.kernel_size, layer.strides, layer.dilation_rate, strict=True
     ):
         reach = (kernel - 1) * dilation + 1
-        if layer.padding == "same":
-            count = -(-size // stride)
-            zeros = max((count - 1) * stride + reach - size, 0)
-        else:
-            count, zeros = (size - reach) // stride + 1, 0
+        before, after = zeros_around(layer.padding, size, reach, stride)
+        count = (before + size + after - reach) // stride + 1
         if count < 1:
             raise ValueError(
                 f"{layer.name}'s kernel reaches over {reach} pixels and does not fit into "
                 f"inputs of {sizes[0]} × {sizes[1]}"
             )
-        axes.append((zeros // 2, zeros - zeros // 2, count))
+        axes.append((before, after, count))
     return _Geometry(*zip(*axes, strict=True))
 
 
@@ -371,15 +371,5 @@ def _run(model: Any, tensors: dict[str, Any], batch: np.ndarray) -> dict[str, np
     from helpers.quiet import keras
 
     inner = keras.Model(model_input(model), tensors)
-    outputs = inner(_checked_batch(model, batch), training=False)
+    outputs = inner(checked_batch(model, batch), training=False)
     return {name: np.asarray(outputs[name], dtype=np.float32) for name in tensors}
-
-
-def _checked_batch(model: Any, batch: np.ndarray) -> np.ndarray:
-    batch, wanted = np.asarray(batch, dtype=np.float32), tuple(model_input(model).shape)
-    if batch.ndim != len(wanted) or any(
-        right not in (None, found) for right, found in zip(wanted, batch.shape, strict=True)
-    ):
-        shape = str(wanted).replace("None", "any")
-        raise ValueError(f"{model.name} takes a batch of the shape {shape}, not {batch.shape}")
-    return batch

@@ -7,6 +7,8 @@ import math
 import numbers
 from typing import Any, NamedTuple
 
+import numpy as np
+
 
 class LayerCost(NamedTuple):
     """One layer's size and work, computed from shapes alone."""
@@ -84,6 +86,63 @@ def model_input(model: Any) -> Any:
     if len(inputs) != 1:
         raise ValueError(f"{model.name} has {len(inputs)} inputs; only models with one can be used")
     return inputs[0]
+
+
+def checked_batch(model: Any, batch: np.ndarray) -> np.ndarray:
+    """A batch as a model takes it, or a sentence that says what is wrong with it.
+
+    Args:
+        model: A ``keras.Model`` with one input.
+        batch: Prepared photos, float, of the model's input shape.
+
+    Returns:
+        The batch as float32.
+
+    Raises:
+        ValueError: Another shape, no photo at all, no float numbers, or NaN or infinity among them.
+    """
+    batch, wanted = np.asarray(batch), tuple(model_input(model).shape)
+    fits = batch.ndim == len(wanted) and all(
+        right in (None, found) for right, found in zip(wanted[1:], batch.shape[1:], strict=True)
+    )
+    if not fits or batch.size == 0:
+        shape = str(wanted).replace("None", "any")
+        raise ValueError(f"{model.name} takes a batch of the shape {shape}, not {batch.shape}")
+    if not np.issubdtype(batch.dtype, np.floating):
+        raise ValueError(
+            f"{model.name} takes float batches, not {batch.dtype}; prepare the photo first"
+        )
+    with np.errstate(over="ignore"):  # too large for float32: infinite, and refused as such
+        batch = batch.astype(np.float32, copy=False)
+    if not np.isfinite(batch).all():
+        raise ValueError("the batch holds NaN or infinity")
+    return batch
+
+
+def zeros_around(padding: str, length: int, reach: int, stride: int) -> tuple[int, int]:
+    """How many zeros a layer puts before and after its input, along one axis.
+
+    "same" makes the output ceil(length / stride) long; where the zeros needed are an odd number,
+    the extra one goes after it. Source: TensorFlow, ``tf.nn.convolution``, padding.
+
+    Args:
+        padding: "same" or "valid".
+        length: Rows or columns of the input.
+        reach: Rows or columns that the kernel covers, gaps of a dilation included.
+        stride: How far the kernel moves at each step.
+
+    Example:
+        >>> zeros_around("same", length=224, reach=3, stride=1)
+        (1, 1)
+        >>> zeros_around("same", length=224, reach=3, stride=2)
+        (0, 1)
+        >>> zeros_around("valid", length=150, reach=3, stride=1)
+        (0, 0)
+    """
+    if padding != "same":
+        return 0, 0
+    zeros = max((-(-length // stride) - 1) * stride + reach - length, 0)
+    return zeros // 2, zeros - zeros // 2
 
 
 def find(model: Any, layer: str | int) -> Any:

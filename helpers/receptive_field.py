@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.layers import find, model_input
+from helpers.layers import find, model_input, zeros_around
 
 #: Layers that work on each position by itself: a unit sees no more than the unit below it.
 _POSITION_BY_POSITION = (
@@ -151,18 +151,12 @@ def _chain(model: Any, target: Any) -> list[tuple[Any, tuple[int | None, int | N
 
 
 def _zeros_before(layer: Any, axis: int, reach: int, length: int | None) -> int:
-    """Zeros added above or to the left of a layer's input.
-
-    "same" makes the output ceil(length / stride) long; where the zeros needed are an odd number,
-    the extra one goes to the bottom or right. Source: TensorFlow, ``tf.nn.convolution``, padding.
-    """
-    if layer.padding != "same":
-        return 0
+    """Zeros added above or to the left of a layer's input."""
     step = layer.strides[axis]
-    if step == 1:
-        return (reach - 1) // 2
     if length is None:
-        raise ValueError(
-            f"{layer.name!r} pads by the size of its input; give the model a fixed input shape"
-        )
-    return max((-(-length // step) - 1) * step + reach - length, 0) // 2
+        if layer.padding == "same" and step > 1:
+            raise ValueError(
+                f"{layer.name!r} pads by the size of its input; give the model a fixed input shape"
+            )
+        length = reach  # any size does
+    return zeros_around(layer.padding, length, reach, step)[0]

@@ -208,3 +208,21 @@ def test_other_bad_input_is_refused_too(vgg16, batch):
         convolution.most_alike(bank, np.zeros((3, 3)))
     with pytest.raises(ValueError, match="odd sides"):
         convolution.filter_grey(np.ones((5, 5)), np.ones((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda batch: batch.astype(np.uint8), "float batches, not uint8; prepare the photo"),
+        (lambda batch: batch * np.nan, "NaN or infinity"),
+        (lambda batch: batch[:, :100], "takes a batch of the shape"),
+        (lambda batch: batch[:0], "takes a batch of the shape"),
+    ],
+)
+def test_a_batch_that_is_none_is_refused(vgg16, batch, spoil, words):
+    for ask in (
+        lambda wrong: convolution.inputs_of(vgg16, wrong),
+        lambda wrong: convolution.input_of(vgg16.get_layer("block1_conv1"), vgg16, wrong),
+    ):
+        with pytest.raises(ValueError, match=words):
+            ask(spoil(batch))
