@@ -83,15 +83,35 @@ def fold(trained: keras.Model) -> dict[str, np.ndarray]:
     return weights
 
 
+def unfold(network: keras.Model, file: Path, photos: np.ndarray) -> None:
+    """Start from finished weights: each BatchNorm takes its layer's mean and deviation on photos.
+
+    Right after this the network answers as the finished one does.
+    """
+    with np.load(file, allow_pickle=False) as stored:
+        arrays = {name: array.astype(np.float32) for name, array in stored.items()}
+    x = photos.astype(np.float32) / 255
+    for number in range(1, len(FILTERS) + 1):
+        kernel, bias = arrays[f"conv{number}/kernel"], arrays[f"conv{number}/bias"]
+        x = np.array(keras.ops.conv(x, kernel))
+        mean, variance = x.mean((0, 1, 2)), x.var((0, 1, 2))
+        norm = network.get_layer(f"norm{number}")
+        network.get_layer(f"conv{number}").set_weights([kernel])
+        norm.set_weights([np.sqrt(variance + norm.epsilon), mean + bias, mean, variance])
+        x = np.array(keras.ops.max_pool(np.maximum(x + bias, 0), 2))
+    for name in ("dense1", "dog"):
+        network.get_layer(name).set_weights([arrays[f"{name}/{p}"] for p in ("kernel", "bias")])
+
+
 def augment(photo: np.ndarray, rng: np.random.Generator, strength: float) -> np.ndarray:
-    """A random crop, turn, stretch, flip and exposure of one photo, SIDE × SIDE, 0–1.
+    """A random crop, turn, stretch, flip, exposure and gap of one photo, SIDE × SIDE, 0–1.
 
     With strength 0 only the flip is left; 1 is the full amount.
     """
     rows, cols = photo.shape[:2]
-    scale = SIDE / (min(rows, cols) * (1 + strength * rng.uniform(-0.4, 0.1)))
-    stretch = 1 + strength * rng.uniform(-0.1, 0.1)
-    angle = np.deg2rad(strength * rng.uniform(-15, 15))
+    scale = SIDE / (min(rows, cols) * (1 + strength * rng.uniform(-0.6, 0.15)))
+    stretch = 1 + strength * rng.uniform(-0.15, 0.15)
+    angle = np.deg2rad(strength * rng.uniform(-20, 20))
     flip = rng.choice([-1, 1])
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn @ np.diag([scale * stretch * flip, scale / stretch])
@@ -105,9 +125,16 @@ def augment(photo: np.ndarray, rng: np.random.Generator, strength: float) -> np.
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REFLECT_101,
     ).astype(np.float32)
-    contrast = 1 + strength * rng.uniform(-0.3, 0.3)
-    moved = (moved / 255 - 0.5) * contrast + 0.5 + strength * rng.uniform(-0.15, 0.15)
-    return np.clip(moved * (1 + strength * rng.uniform(-0.07, 0.07, 3)), 0, 1)
+    if rng.random() < 0.15 * strength:  # without its colors
+        moved[:] = moved.mean(axis=-1, keepdims=True)
+    contrast = 1 + strength * rng.uniform(-0.4, 0.4)
+    moved = (moved / 255 - 0.5) * contrast + 0.5 + strength * rng.uniform(-0.2, 0.2)
+    moved = np.clip(moved * (1 + strength * rng.uniform(-0.15, 0.15, 3)), 0, 1)
+    if rng.random() < 0.5 * strength:  # a gap: a grey rectangle hides a part
+        height, width = rng.integers(20, 70, 2)
+        top, left = rng.integers(0, SIDE - height), rng.integers(0, SIDE - width)
+        moved[top : top + height, left : left + width] = 0.5
+    return moved
 
 
 class Photos(keras.utils.PyDataset):
@@ -144,8 +171,8 @@ def probabilities(network: keras.Model, photos: np.ndarray) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def model_card(file: Path, photos: Path, validation: Path, recipe: str) -> dict[str, Any]:
-    """Measure a finished file on all photos: what its model card says."""
+def model_card(file: Path, folders: dict[str, Path], recipe: str) -> dict[str, Any]:
+    """Measure a finished file on several folders of photos: what its model card says."""
     network = load_cat_dog(file)
     card: dict[str, Any] = {
         "network": "cat-dog network: 4 convolutions, 2 dense layers; probability of a dog",
@@ -154,7 +181,7 @@ def model_card(file: Path, photos: Path, validation: Path, recipe: str) -> dict[
         "file": {"name": FILE_NAME, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()},
         "measured_on": datetime.date.today().isoformat(),
     }
-    for name, folder in (("training", photos), ("validation", validation)):
+    for name, folder in folders.items():
         found = measure(network, labeled_photos(folder), progress=False)
         (cats_right, cats_wrong), (dogs_wrong, dogs_right) = found.confusion.tolist()
         card[name] = {
@@ -173,6 +200,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("photos", type=Path, help="folder with cats/ and dogs/")
     parser.add_argument("--validation", type=Path, required=True, help="photos to judge on")
+    parser.add_argument(
+        "--same-source", type=Path, help="photos of the shipped ones' source that do not ship"
+    )
+    parser.add_argument("--start", type=Path, help="finished weights to go on from")
     parser.add_argument("--out", type=Path, default=Path(FILE_NAME))
     parser.add_argument("--epochs", type=int, default=100)
     parser.add_argument(
@@ -189,16 +220,21 @@ def main() -> None:
     args = parser.parse_args()
     if not args.card_only:
         train(args)
+    start = "from an earlier run's weights, " if args.start else ""
     recipe = (
-        f"data/recipes/train_cats_and_dogs.py: {args.epochs} epochs and {args.settle} more "
+        f"data/recipes/train_cats_and_dogs.py: {start}{args.epochs} epochs and {args.settle} more "
         f"with a fifth of the rate and of the augmentation, batches of {args.batch}, "
         f"AdamW with a peak rate of {args.rate:g} and cosine decay, dropout {args.dropout:g}; "
-        f"crops, turns, stretches, flips and exposure as augmentation; BatchNorm folded"
+        f"crops, turns, stretches, flips, exposure, missing colors and gaps as augmentation; "
+        f"BatchNorm folded"
     )
-    card = model_card(args.out, args.photos, args.validation, recipe)
+    folders = {"training": args.photos, "validation": args.validation}
+    if args.same_source:
+        folders["same_source"] = args.same_source
+    card = model_card(args.out, folders, recipe)
     target = args.out.with_name("cats_and_dogs.json")
     target.write_text(json.dumps(card, indent=2) + "\n", encoding="utf-8")
-    print(f"{target.name}: {card['training']}, {card['validation']}")
+    print(f"{target.name}: { ({name: card[name]['accuracy'] for name in folders}) }")
 
 
 def prepare_phase(network: keras.Model, peak: float, steps: int) -> None:
@@ -228,6 +264,8 @@ def train(args: argparse.Namespace) -> None:
     prepare_phase(network, args.rate, args.epochs * batches)
     checkpoint, state = args.out.with_suffix(".keras"), args.out.with_suffix(".state")
     first = 0
+    if args.start:
+        unfold(network, args.start, load_square(paths[::10]))
     if checkpoint.exists() and state.exists():
         network = keras.models.load_model(checkpoint)
         first = json.loads(state.read_text())["epochs"]
