@@ -2,7 +2,7 @@
 
 Read the modules in the order in which data flows; each imports only from those before it:
 
-``images`` → ``weights`` → ``models`` → ``layers`` → ``convolution``, ``filters``,
+``collection``, ``images`` → ``weights`` → ``models`` → ``layers`` → ``convolution``, ``filters``,
 ``activations``, ``receptive_field`` → ``datasets``, ``patches`` → ``plots`` → ``widgets``;
 ``exercises`` and ``check_environment`` stand beside them.
 

@@ -423,19 +423,17 @@ def _weights_and_network() -> list[Row]:
     from helpers import downloads, weights
 
     damaged = [row for row in map(_shipped, (weights.BUNDLED, weights.CAT_DOG)) if row]
-    asked = os.environ.get("CNN_WEIGHTS", "").strip() or "auto"
-    if asked not in ("auto", "imagenet"):
-        network = Row("network", OK, "not needed")
+    asked = os.environ.get("CNN_WEIGHTS", "").strip() or "bundled"
+    network = Row("network", OK, "not needed")
+    if asked != "imagenet":
         return [*(damaged or [_chosen(asked)]), network]
-    network = Row("network", OK, "not needed, as ImageNet's weights are in Keras's cache")
+    chosen = Row("weights", OK, "imagenet, from Keras's cache (set by CNN_WEIGHTS)")
     try:
         cached = downloads.cached(weights.IMAGENET_BASE)
     except (OSError, ValueError):
         file = downloads.keras_cache() / weights.IMAGENET_BASE.name
-        mark = PROBLEM if asked == "imagenet" else LOOK
-        chosen = Row("weights", mark, "ImageNet's are damaged", f"delete {_short(file)}")
+        chosen = Row("weights", PROBLEM, "ImageNet's are damaged", f"delete {_short(file)}")
         return [*(damaged or [chosen]), Row("network", OK, "not tried")]
-    chosen = Row("weights", OK, "imagenet, from Keras's cache")
     if cached is None:
         try:
             downloads.open_url(weights.IMAGENET_BASE.url, NETWORK_SECONDS).close()
@@ -443,10 +441,8 @@ def _weights_and_network() -> list[Row]:
             chosen = Row("weights", OK, "imagenet, downloaded by the first lesson (59 MB)")
         except OSError as error:
             network = Row("network", OK, f"{error}; the course works without")
-            chosen = Row("weights", OK, "bundled, as there is no network for ImageNet's")
-            if asked == "imagenet":
-                remedy = "set CNN_WEIGHTS to bundled, or remove it"
-                chosen = Row("weights", PROBLEM, "ImageNet's cannot be downloaded", remedy)
+            remedy = "set CNN_WEIGHTS to bundled, or remove it"
+            chosen = Row("weights", PROBLEM, "ImageNet's cannot be downloaded", remedy)
     return [*(damaged or [chosen]), network]
 
 
@@ -469,7 +465,7 @@ def _shipped(path: Path) -> Row | None:
 
 
 def _chosen(asked: str) -> Row:
-    """The weights that CNN_WEIGHTS names: "bundled", "random" or a file."""
+    """The weights in use if they are not ImageNet's: "bundled", "random" or a file."""
     from helpers import weights
 
     if asked not in ("bundled", "random"):
@@ -477,7 +473,8 @@ def _chosen(asked: str) -> Row:
             weights.read(asked)
         except (OSError, ValueError) as error:
             return Row("weights", PROBLEM, f"CNN_WEIGHTS: {error}", "correct or remove CNN_WEIGHTS")
-    return Row("weights", OK, f"{Path(asked).name} (set by CNN_WEIGHTS)")
+    where = " (set by CNN_WEIGHTS)" if os.environ.get("CNN_WEIGHTS", "").strip() else ""
+    return Row("weights", OK, f"{Path(asked).name}{where}")
 
 
 class _CallableModule(types.ModuleType):

@@ -27,7 +27,7 @@ def find(name: str) -> Path | None:
     """The file of a photo by its name, such as ``bengal_16``; None if there is none."""
     if not name.replace("_", "").isalnum():
         return None
-    files = (FOLDER / group / f"{name}.webp" for group in GROUPS)
+    files = (FOLDER / group / f"{name[:100]}.webp" for group in GROUPS)
     return next((file for file in files if file.is_file()), None)
 
 
@@ -72,9 +72,7 @@ def files(*groups: str) -> list[Path]:
     unknown = [group for group in groups if group not in GROUPS]
     if unknown:
         raise ValueError(f"no group {unknown[0]!r} of photos; there are {', '.join(GROUPS)}")
-    found = [
-        path for group in groups or GROUPS for path in sorted((FOLDER / group).glob("*.webp"))
-    ]
+    found = [path for group in groups or GROUPS for path in sorted((FOLDER / group).glob("*.webp"))]
     if not found:
         raise FileNotFoundError("the course's photos are missing; get its folder data/photos again")
     return found

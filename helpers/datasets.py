@@ -1,11 +1,13 @@
-"""Many photos: files of a folder, the cats and dogs, crops of the samples; decoded in threads."""
+"""Many photos: files of a folder, the cats and dogs, measuring on them; decoded in threads."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import itertools
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -17,9 +19,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers import archives, downloads
+from helpers import archives, collection, downloads
 from helpers import weights as weight_files
-from helpers.images import SAMPLES, load_photo, scale_to_one
+from helpers.images import load_photo, scale_to_one
 from helpers.layers import model_input
 
 #: Endings of the files that count as photos in a folder, in any case.
@@ -27,9 +29,6 @@ PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".b
 
 #: Folders of the two classes; a photo's label is its class's place here: 0 cat, 1 dog.
 CLASSES = ("cats", "dogs")
-
-#: scikit-image's textures (CC0), cropped along with the samples.
-TEXTURES = ("brick", "grass", "gravel")
 
 #: The public archive of 2,000 photos to train on and 1,000 to validate on, from Kaggle's "Dogs
 #: vs. Cats". Source: Google's machine learning exercises. Its bytes are checked against this
@@ -65,14 +64,50 @@ class Measurement(NamedTuple):
     """How often the cat–dog network is right.
 
     Attributes:
-        accuracy: Share of right answers, 0–1.
+        dog: float32 (n,): the probability of "dog" that the network gives each photo; NaN for a
+            photo that could not be read.
         confusion: int (2, 2); rows are what is shown (cat, dog), columns what the network says.
         skipped: Names of files that could not be read; they don't count.
     """
 
-    accuracy: float
+    dog: np.ndarray
     confusion: np.ndarray
     skipped: list[str]
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right answers, 0–1."""
+        return float(np.trace(self.confusion) / self.confusion.sum())
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Where the accuracy on all such photos lies, with 95 % confidence; see ``wilson``."""
+        return wilson(int(np.trace(self.confusion)), int(self.confusion.sum()))
+
+
+def wilson(right: int, count: int) -> tuple[float, float]:
+    """The 95 % confidence interval of a share: what a larger sample might well have shown.
+
+    Source: Wilson 1927, "Probable inference, the law of succession, and statistical inference".
+
+    Args:
+        right: How many of the sample were right.
+        count: How many there were.
+
+    Raises:
+        ValueError: Not 0 ≤ right ≤ count, or an empty sample.
+
+    Example:
+        >>> low, high = wilson(80, 100)
+        >>> round(low, 3), round(high, 3)
+        (0.711, 0.867)
+    """
+    if not 0 <= right <= count or count == 0:
+        raise ValueError(f"right lies between 0 and count, and count is positive: {right}, {count}")
+    z = 1.96
+    middle = (right + z * z / 2) / (count + z * z)
+    half = z / (count + z * z) * math.sqrt(right * (count - right) / count + z * z / 4)
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def photo_files(folder: str | os.PathLike) -> list[Path]:
@@ -82,7 +117,7 @@ def photo_files(folder: str | os.PathLike) -> list[Path]:
         FileNotFoundError: There is no such folder.
         ValueError: It holds no photos.
     """
-    folder = Path(folder).expanduser()
+    folder = _expanded(folder)
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder {str(folder)!r}")
     found = sorted(
@@ -98,14 +133,17 @@ def photo_files(folder: str | os.PathLike) -> list[Path]:
     return found
 
 
-def labeled_photos(folder: str | os.PathLike) -> LabeledPhotos:
+def labeled_photos(folder: str | os.PathLike = collection.FOLDER) -> LabeledPhotos:
     """The photos of a folder that holds ``cats`` and ``dogs``, cats first.
+
+    Args:
+        folder: By default the course's own 100 cats and 100 dogs.
 
     Raises:
         FileNotFoundError: One of the two folders is missing.
         ValueError: One of them holds no photos.
     """
-    groups = [photo_files(Path(folder).expanduser() / name) for name in CLASSES]
+    groups = [photo_files(_expanded(folder) / name) for name in CLASSES]
     labels = np.repeat(np.arange(2, dtype=np.uint8), [len(group) for group in groups])
     return LabeledPhotos([*groups[0], *groups[1]], labels)
 
@@ -124,7 +162,7 @@ def find_cats_and_dogs(folder: str | os.PathLike | None = None) -> Path | None:
     """
     named = folder or os.environ.get("CATS_AND_DOGS_DIR")
     if named:
-        place = Path(named).expanduser()
+        place = _expanded(named)
         for candidate in (place, place / "cats_and_dogs_filtered"):
             if _is_complete(candidate):
                 return candidate
@@ -172,30 +210,6 @@ def fetch_cats_and_dogs() -> Path:
     return final
 
 
-def sample_crops(size: tuple[int, int] = (128, 128)) -> Iterator[tuple[str, np.ndarray]]:
-    """Square crops of the bundled photos at three scales: something to scan without a folder.
-
-    Crops are as long as the photo's short side, then 0.6 and 0.35 of it, and overlap a little.
-    Each is named by its photo, its top left corner and its side, such as
-    ``chelsea row 0 col 151 side 300``.
-
-    Args:
-        size: (rows, cols) each crop is resized to.
-
-    Yields:
-        Name and uint8 (rows, cols, 3), RGB; always the same ones in the same order.
-    """
-    from skimage import data
-
-    for name in (*SAMPLES, *TEXTURES):
-        photo = load_photo(name if name in SAMPLES else getattr(data, name)(), size=None)
-        for share in (1.0, 0.6, 0.35):
-            side = round(min(photo.shape[:2]) * share)
-            for top, left in itertools.product(*(_starts(n, side) for n in photo.shape[:2])):
-                crop = photo[top : top + side, left : left + side]
-                yield f"{name} row {top} col {left} side {side}", load_photo(crop, size)
-
-
 def stream(
     source: str | os.PathLike | Iterable[Any],
     size: tuple[int, int],
@@ -237,22 +251,38 @@ def measure(model: Any, photos: LabeledPhotos, progress: bool = True) -> Measure
     from tqdm.auto import tqdm
 
     rows, cols = model_input(model).shape[1:3]
-    confusion, skipped = np.zeros((2, 2), int), []
+    dog, skipped = [], []
     bar = tqdm(total=len(photos.paths), unit="photo", disable=not progress, leave=False)
-    decoded = zip(stream(photos.paths, (rows, cols)), photos.labels, strict=True)
+    decoded = stream(photos.paths, (rows, cols))
     with bar:
         while group := list(itertools.islice(decoded, 50)):
-            read = [(photo.pixels, label) for photo, label in group if photo.pixels is not None]
-            skipped += [photo.name for photo, _ in group if photo.pixels is None]
+            skipped += [photo.name for photo in group if photo.pixels is None]
+            answers = np.full(len(group), np.nan, np.float32)
+            read = [k for k, photo in enumerate(group) if photo.pixels is not None]
             if read:
-                batch = scale_to_one(np.stack([pixels for pixels, _ in read]))
-                says_dog = model.predict_on_batch(batch)[:, 0] > 0.5
-                shown = np.array([label for _, label in read])
-                np.add.at(confusion, (shown, says_dog.astype(int)), 1)
+                batch = scale_to_one(np.stack([group[k].pixels for k in read]))
+                answers[read] = model.predict_on_batch(batch)[:, 0]
+            dog.append(answers)
             bar.update(len(group))
-    if not confusion.sum():
+    dog = np.concatenate(dog)
+    known = ~np.isnan(dog)
+    if not known.any():
         raise ValueError(f"none of the {len(photos.paths)} photos could be read")
-    return Measurement(float(np.trace(confusion) / confusion.sum()), confusion, skipped)
+    confusion = np.zeros((2, 2), int)
+    np.add.at(confusion, (photos.labels[known], (dog[known] > 0.5).astype(int)), 1)
+    return Measurement(dog, confusion, skipped)
+
+
+def worst_mistakes(measured: Measurement, photos: LabeledPhotos, count: int = 6) -> list[int]:
+    """Places of the photos about which the network was most surely wrong, the worst first.
+
+    Args:
+        measured: What ``measure`` returned for ``photos``.
+        photos: Files and labels.
+        count: How many, at most.
+    """
+    error = np.nan_to_num(np.abs(measured.dog - photos.labels))
+    return [int(k) for k in np.argsort(-error, kind="stable")[:count] if error[k] > 0.5]
 
 
 def model_card() -> dict[str, Any]:
@@ -264,34 +294,37 @@ def model_card() -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def accuracy_report(model: Any, folder: Path | None, progress: bool = True) -> str:
-    """How often the cat–dog network is right, and which mistakes it makes, as a table.
+def accuracy_table(measured: dict[str, Measurement | dict[str, Any]]) -> str:
+    """How often the cat–dog network is right, and which mistakes it makes, a line for each set.
 
     Args:
-        model: What ``models.load_cat_dog`` returns.
-        folder: What ``find_cats_and_dogs`` returns. With photos all of them are measured now;
-            with None the table is the one recorded after training, and says so.
-        progress: Whether to show a bar.
+        measured: What ``measure`` returned, or a part of ``model_card()``, by name.
+
+    Returns:
+        Lines with the number of cats and dogs, the share of each that were right, both together,
+        and where that share lies with 95 % confidence.
     """
-    if folder is None:
-        card = model_card()
-        head = f"RECORDED after training, on {card['measured_on']}; no photos here to measure on"
-        tables = {
-            part: [list(row.values()) for row in card[part]["confusion"].values()]
-            for part in ("training", "validation")
-        }
-    else:
-        head, tables = "MEASURED just now, on all photos", {}
-        for part, name in (("training", "train"), ("validation", "validation")):
-            if (folder / name).is_dir():
-                found = measure(model, labeled_photos(folder / name), progress)
-                tables[part] = found.confusion.tolist()
-    lines = [head, f"{'':18}{'called cat':>12}{'called dog':>12}{'accuracy':>10}"]
-    for part, (cats, dogs) in tables.items():
-        accuracy = (cats[0] + dogs[1]) / (sum(cats) + sum(dogs))
-        lines.append(f"{part + ' cats':18}{cats[0]:12,}{cats[1]:12,}")
-        lines.append(f"{part + ' dogs':18}{dogs[0]:12,}{dogs[1]:12,}{accuracy:10.1%}")
+    lines = [f"{'':30}{'cats + dogs':>15}{'cats':>8}{'dogs':>8}{'all':>8}   95 % interval"]
+    for name, found in measured.items():
+        table = found.confusion if isinstance(found, Measurement) else _confusion(found)
+        sizes = " + ".join(f"{row.sum():,}" for row in table)
+        cats, dogs = (row[k] / row.sum() for k, row in enumerate(table))
+        right, count = int(np.trace(table)), int(table.sum())
+        low, high = wilson(right, count)
+        shares = f"{cats:8.1%}{dogs:8.1%}{right / count:8.1%}"
+        lines.append(f"{name:30}{sizes:>15}{shares}   {low:.1%} – {high:.1%}")
     return "\n".join(lines)
+
+
+def _confusion(part: dict[str, Any]) -> np.ndarray:
+    """A confusion table of the model card, int (2, 2)."""
+    return np.array([list(row.values()) for row in part["confusion"].values()])
+
+
+def _expanded(folder: str | os.PathLike) -> Path:
+    with contextlib.suppress(RuntimeError):  # "~somebody" whom nobody knows
+        return Path(folder).expanduser()
+    return Path(folder)
 
 
 def _stream(items: Iterable[Any], size: tuple[int, int], ahead: int, workers: int) -> Iterator:
@@ -322,12 +355,6 @@ def _read(name: str, source: Any, size: tuple[int, int]) -> Photo:
         return Photo(name, load_photo(source, size), "", source)
     except (ValueError, OSError) as error:
         return Photo(name, None, str(error), source)
-
-
-def _starts(length: int, side: int) -> list[int]:
-    """Where crops begin along one side: evenly spaced, overlapping a little."""
-    count = 1 + round(max(length - side, 0) / (side * 0.85))
-    return [round(start) for start in np.linspace(0, length - side, count)]
 
 
 def _is_complete(folder: Path) -> bool:

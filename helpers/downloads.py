@@ -19,9 +19,6 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
 #: A download that brings fewer bytes than this in ANSWER_SECONDS is given up: it drips.
 FEWEST_BYTES = 200_000
 
-#: A failure that took longer than the first is remembered for the second; see ``recent_failure``.
-AT_ONCE_SECONDS, REMEMBERED_SECONDS = 2.0, 1800.0
-
 
 class RemoteFile(NamedTuple):
     """A file on the internet and the MD5 sum its bytes must have."""
@@ -75,32 +72,7 @@ def fetch(remote: RemoteFile) -> Path:
         OSError: No connection, no answer in time, a broken download or a full disk.
         ValueError: The server sent other bytes than it should.
     """
-    begun = time.monotonic()
-    try:
-        path = _fetch(remote, keras_cache())
-    except (OSError, ValueError) as error:
-        if time.monotonic() - begun > AT_ONCE_SECONDS:
-            with contextlib.suppress(OSError):
-                _failure(remote).write_text(str(error), encoding="utf-8")
-        raise
-    with contextlib.suppress(OSError):
-        _failure(remote).unlink()
-    return path
-
-
-def recent_failure(remote: RemoteFile) -> str | None:
-    """Why and when a download of a file failed slowly within the last half hour, if it did.
-
-    Behind a network that swallows everything, every lesson would wait for it again otherwise.
-    """
-    try:
-        seconds = time.time() - _failure(remote).stat().st_mtime
-        reason = _failure(remote).read_text(encoding="utf-8")
-    except (OSError, ValueError):
-        return None
-    if not reason or not 0 <= seconds < REMEMBERED_SECONDS:
-        return None
-    return f"{reason}, {seconds / 60:.0f} min ago"
+    return _fetch(remote, keras_cache())
 
 
 def open_url(url: str, seconds: float | None = None) -> Any:
@@ -197,11 +169,6 @@ def sweep(folder: Path, pattern: str) -> None:
             newest = max(path.stat().st_mtime for path in (left, *left.rglob("*")))
             if time.time() - newest > 3600:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
-
-
-def _failure(remote: RemoteFile) -> Path:
-    """A note in the cache that says why a download failed; as old as the failure."""
-    return keras_cache() / f"{remote.name}.failed"
 
 
 def _fetch(remote: RemoteFile, folder: Path) -> Path:

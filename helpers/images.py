@@ -14,7 +14,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-#: Photos that scikit-image ships (CC0 or public domain; see data/README.md).
+from helpers import collection
+
+#: A few photos to begin with, which scikit-image ships (CC0 or public domain). The course's own
+#: 481 are in ``collection``; see data/README.md.
 SAMPLES = ("chelsea", "astronaut", "coffee", "rocket", "camera", "hubble_deep_field")
 
 #: Photos with more pixels than this are refused before they are decoded. A JPEG that can be
@@ -43,8 +46,9 @@ def load_photo(
     shape is cut off evenly on both sides.
 
     Args:
-        source: A sample's name (see ``SAMPLES``), the path or the bytes of a JPEG, PNG, WebP, GIF,
-            TIFF or BMP file, or an array: (rows, cols), (rows, cols, 3) or (rows, cols, 4); uint8
+        source: A name, of a sample (see ``SAMPLES``) or of one of the course's own photos, such as
+            ``bengal_16``; the path or the bytes of a JPEG, PNG, WebP, GIF, TIFF or BMP file; or
+            an array: (rows, cols), (rows, cols, 3) or (rows, cols, 4); uint8
             or uint16 over their whole range, bool, or float within 0–1.
         size: (rows, cols) of the result in pixels, or None to keep the photo's own size.
 
@@ -72,7 +76,8 @@ def load_photo(
             f"a photo is a sample's name, a path, bytes or a NumPy array, "
             f"not {type(source).__name__}"
         )
-    path = _existing(source)
+    own = collection.find(source) if isinstance(source, str) else None
+    path = own or _existing(source)
     with path.open("rb") as file:
         return _fit(_decode(file, repr(path.name), size), size)
 
@@ -131,7 +136,10 @@ def _checked_size(size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _existing(source: str | os.PathLike) -> Path:
-    choices = f"name a file, or one of the samples {', '.join(SAMPLES)}"
+    choices = (
+        f"name a file, one of the samples {', '.join(SAMPLES)}, or a photo in data/photos, such as "
+        f"bengal_16"
+    )
     path = Path(source)
     with contextlib.suppress(RuntimeError):  # "~somebody" whom nobody knows
         path = path.expanduser()

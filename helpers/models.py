@@ -3,41 +3,63 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import json
 import os
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from helpers import downloads
 from helpers import weights as weight_files
+from helpers.images import load_photo, prepare, scale_to_one
 from helpers.memory import give_back_freed
 
 #: What ``load_vgg16`` and the environment variable ``CNN_WEIGHTS`` accept besides a path.
-WEIGHT_CHOICES = ("auto", "imagenet", "bundled", "random")
+WEIGHT_CHOICES = ("bundled", "imagenet", "random")
+
+#: Rows and cols at which the bundled classifier is right most often; see data/README.md.
+CLASSIFIER_SIDE = 64
 
 #: Rows and cols of the cat–dog network's photos.
 CAT_DOG_SIDE = 150
+
+#: Names of ImageNet's 1,000 classes. Source: keras/src/applications/imagenet_utils.py.
+IMAGENET_CLASSES = downloads.RemoteFile(
+    "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json",
+    "c2c37ea517e94d9795004a39431a14cb",
+)
+
+
+class Guess(NamedTuple):
+    """A class that a network takes a photo for, and its probability, 0–1."""
+
+    name: str
+    probability: float
+
 
 _weights_used: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
 def load_vgg16(
-    weights: str | os.PathLike = "auto",
+    weights: str | os.PathLike | None = None,
     include_top: bool = False,
     input_shape: tuple[int | None, int | None, int] = (224, 224, 3),
 ) -> Any:
     """Build VGG16 and load weights into it; print one line that says which, and why.
 
+    Nothing is downloaded unless ``"imagenet"`` is asked for.
+
     Source: Simonyan & Zisserman 2015, https://arxiv.org/abs/1409.1556, as in
     ``keras.applications.VGG16``. Feed it what ``images.prepare`` returns.
 
     Args:
-        weights: ``"imagenet"`` (Keras's own, 59 MB, from its cache or downloaded), ``"bundled"``
-            (small, ships with the course), ``"random"`` (untrained, the same every time), a path
-            of a weights file, or ``"auto"``: ImageNet's where they are cached or can be fetched,
-            else the bundled ones. The environment variable ``CNN_WEIGHTS`` replaces "auto".
+        weights: ``"bundled"`` (trained on Tiny ImageNet; ships with the course), ``"imagenet"``
+            (Keras's own, 59 MB, from its cache or downloaded once), ``"random"`` (untrained, the
+            same every time) or a path of a weights file. None stands for what the environment
+            variable ``CNN_WEIGHTS`` says, or else for "bundled".
         include_top: Also the three dense layers (138 million parameters in all); there are no
             bundled weights for these.
         input_shape: (rows, cols, 3); (None, None, 3) takes photos of any size from 32 px on.
@@ -50,24 +72,14 @@ def load_vgg16(
         ValueError: An unknown choice, a damaged file, or a file of another architecture.
         OSError: ``"imagenet"`` was asked for, is not cached and cannot be fetched.
     """
-    asked = os.fspath(weights) if isinstance(weights, (str, os.PathLike)) else weights
-    reason = "asked for"
-    if asked == "auto" and os.environ.get("CNN_WEIGHTS"):
-        asked = os.environ["CNN_WEIGHTS"].strip()
-        reason = "set by CNN_WEIGHTS"
-    if asked not in WEIGHT_CHOICES and not _looks_like_a_path(asked):
-        where = " (from CNN_WEIGHTS)" if reason == "set by CNN_WEIGHTS" else ""
-        raise ValueError(
-            f"unknown weights {asked!r}{where}; choose one of {', '.join(WEIGHT_CHOICES)}, "
-            f"or the path of a .npz, .weights.h5, .h5 or .keras file"
-        )
+    asked, reason = _asked_for(weights)
     _check_input_shape(input_shape, include_top)
     remote = weight_files.IMAGENET_FULL if include_top else weight_files.IMAGENET_BASE
 
-    if asked == "auto":
-        asked, path, reason = _best_available(remote, include_top)
-    elif asked == "imagenet":
-        path = downloads.cached(remote) or downloads.fetch(remote)
+    if asked == "imagenet":
+        path, reason = downloads.cached(remote), "found in Keras's cache"
+        if path is None:
+            path, reason = downloads.fetch(remote), "downloaded just now"
     elif asked == "bundled":
         path = weight_files.BUNDLED
         if include_top:
@@ -90,6 +102,99 @@ def load_vgg16(
     _weights_used[model] = used
     print(f"VGG16 weights: {used} ({reason})")
     return model
+
+
+def load_classifier(weights: str | os.PathLike = "bundled") -> Any:
+    """VGG16's base with the head that was trained with it: names 200 classes, photos of any size.
+
+    The head is short enough to say: the average of block5_conv3's maps over all positions (without
+    the last pool), times a dense layer, softmax.
+
+    Args:
+        weights: ``"bundled"`` or the path of an ``.npz`` that holds ``head/kernel``, ``head/bias``
+            and ``classes`` beside the convolutions.
+
+    Returns:
+        A ``keras.Model``, not compiled: what ``images.prepare`` returns → float32 (n, classes).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is damaged, has no head, or one that does not fit.
+    """
+    from helpers.quiet import keras
+
+    path = weight_files.BUNDLED if weights == "bundled" else Path(weights)
+    arrays = weight_files.read(path)
+    names = weight_files.class_names(path, arrays)
+    base = _build_vgg16(False, (None, None, 3))
+    pixels, last = base.inputs[0], base.get_layer("block5_conv3").output
+    average = keras.layers.GlobalAveragePooling2D(name="average")(last)
+    head = keras.layers.Dense(len(names), activation="softmax", name="head")
+    model = keras.Model(pixels, head(average), name="classifier")
+    _put_in(model, arrays, path.name)
+    model.class_names = names
+    return model
+
+
+def classify(photo: str | os.PathLike | np.ndarray, top: int = 5, model: Any = None) -> list[Guess]:
+    """What a network takes a photo for: its likeliest classes, the likeliest first.
+
+    Args:
+        photo: Anything that ``images.load_photo`` takes. The network sees the square in its
+            middle, at ``CLASSIFIER_SIDE`` or at the size that ``model`` takes.
+        top: How many classes.
+        model: A network with a classifier: ``load_classifier(…)``, ``load_cat_dog()``, or
+            ``load_vgg16("imagenet", include_top=True)``. By default the bundled classifier.
+
+    Raises:
+        FileNotFoundError: There is no such photo.
+        ValueError: The photo is damaged, the model has no classifier, or ``top`` is not positive.
+        OSError: The names of ImageNet's classes are not in Keras's cache and cannot be fetched.
+
+    Example:
+        >>> len(classify("chelsea", top=3))
+        3
+    """
+    if top < 1:
+        raise ValueError(f"top is at least 1 class, not {top}")
+    model = _bundled_classifier() if model is None else model
+    names, get_ready = _classes_of(model)
+    rows, cols = (side or CLASSIFIER_SIDE for side in model.inputs[0].shape[1:3])
+    answer = model.predict_on_batch(get_ready(load_photo(photo, (rows, cols))))[0]
+    if len(names) == 2 and len(answer) == 1:  # one number that stands for two classes
+        answer = np.array([1 - answer[0], answer[0]])
+    order = np.argsort(-answer, kind="stable")[:top]
+    return [Guess(names[k], float(answer[k])) for k in order]
+
+
+def classifier_card() -> dict[str, Any]:
+    """What was measured of the bundled VGG16 when its training was over.
+
+    Source: ``data/vgg16_base.json``, written by ``data/recipes/train_vgg16.py``.
+    """
+    path = weight_files.BUNDLED.with_name("vgg16_base.json")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@functools.lru_cache(maxsize=1)
+def _bundled_classifier() -> Any:
+    return load_classifier()
+
+
+def _classes_of(model: Any) -> tuple[list[str], Any]:
+    """The names of what a model tells apart, and what turns a photo into its input."""
+    if hasattr(model, "class_names"):
+        return model.class_names, prepare
+    if model.layers[-1].name == "dog":
+        return ["cat", "dog"], scale_to_one
+    if model in _weights_used and tuple(model.outputs[0].shape) == (None, 1000):
+        path = downloads.cached(IMAGENET_CLASSES) or downloads.fetch(IMAGENET_CLASSES)
+        index = json.loads(path.read_text(encoding="utf-8"))
+        return [index[str(k)][1].replace("_", " ") for k in range(1000)], prepare
+    raise ValueError(
+        f"{model.name} has no classifier that names its classes; leave model out for the bundled "
+        f"one, or load one with load_classifier() or load_cat_dog()"
+    )
 
 
 def cat_dog_network() -> Any:
@@ -198,24 +303,22 @@ def _build_vgg16(include_top: bool, input_shape: tuple[int | None, int | None, i
     )
 
 
-def _best_available(
-    remote: downloads.RemoteFile, include_top: bool
-) -> tuple[str, os.PathLike, str]:
-    """ImageNet's weights if they can be had, else the bundled ones; and the reason."""
-    try:
-        path = downloads.cached(remote)
-        if path is not None:
-            return "imagenet", path, "found in Keras's cache"
-        if reason := downloads.recent_failure(remote):
-            raise OSError(f"{reason}; load_vgg16('imagenet') tries again at once")
-        return "imagenet", downloads.fetch(remote), "downloaded just now"
-    except (OSError, ValueError) as error:
-        if include_top:
-            raise OSError(
-                f"ImageNet's weights are needed for the classifier, but {error}; "
-                f"describe_vgg16() shows the whole network without weights"
-            ) from None
-        return "bundled", weight_files.BUNDLED, f"ImageNet's could not be had: {error}"
+def _asked_for(weights: str | os.PathLike | None) -> tuple[str, str]:
+    """One of ``WEIGHT_CHOICES`` or a path, and where the choice comes from."""
+    asked, reason, where = weights, "asked for", ""
+    if weights is None:
+        asked, reason = os.environ.get("CNN_WEIGHTS", "").strip(), "set by CNN_WEIGHTS"
+        where = " (from CNN_WEIGHTS)"
+        if not asked:
+            return "bundled", "they come with the course"
+    elif isinstance(weights, (str, os.PathLike)):
+        asked = os.fspath(weights)
+    if asked not in WEIGHT_CHOICES and not _looks_like_a_path(asked):
+        raise ValueError(
+            f"unknown weights {asked!r}{where}; choose one of {', '.join(WEIGHT_CHOICES)}, "
+            f"or the path of a .npz, .weights.h5, .h5 or .keras file"
+        )
+    return asked, reason
 
 
 def _looks_like_a_path(asked: Any) -> bool:

@@ -62,7 +62,7 @@ class Skipped(NamedTuple):
 
 
 class Ranking:
-    """The photos that excite one layer's channels most.
+    """The photos that excite one layer's channels most; and, to compare, others.
 
     Attributes:
         layer: The layer's name.
@@ -87,13 +87,13 @@ class Ranking:
         """An empty ranking, filled by ``scan``."""
         self.layer, self.map_shape, self.field = layer, map_shape, field
         channels = map_shape[2]
-        self._best = _Best(channels, top)
-        self.rows = np.full((channels, top), -1, np.int32)
-        self.cols = np.full((channels, top), -1, np.int32)
+        self._best, self._least, self._drawn = (_Placed(channels, top) for _ in range(3))
         self._units = _Best(int(np.prod(map_shape)), top) if each_unit else None
 
     values = property(lambda self: self._best.values)
     photos = property(lambda self: self._best.photos)
+    rows = property(lambda self: self._best.rows)
+    cols = property(lambda self: self._best.cols)
     each_unit = property(lambda self: self._units is not None)
 
     def best(self, channel: int, row: int | None = None, col: int | None = None) -> list[Hit]:
@@ -113,33 +113,38 @@ class Ranking:
         if (row is None) != (col is None):
             raise ValueError("a unit has both a row and a col; give both or neither")
         if row is None:
-            hits = zip(
-                self.photos[channel],
-                self.values[channel],
-                self.rows[channel],
-                self.cols[channel],
-                strict=True,
+            return self._best.hits(channel)
+        if self._units is None:
+            raise ValueError(
+                "this scan ranked channels anywhere in the map; "
+                "for single units scan with each_unit=True"
             )
-        else:
-            if self._units is None:
-                raise ValueError(
-                    "this scan ranked channels anywhere in the map; "
-                    "for single units scan with each_unit=True"
-                )
-            row = check_index(row, rows, "row", self.layer)
-            col = check_index(col, cols, "col", self.layer)
-            unit = (row * cols + col) * channels + channel
-            hits = (
-                (photo, value, row, col)
-                for photo, value in zip(
-                    self._units.photos[unit], self._units.values[unit], strict=True
-                )
-            )
-        return [
-            Hit(int(photo), float(value), int(row), int(col))
-            for photo, value, row, col in hits
-            if photo >= 0
-        ]
+        row = check_index(row, rows, "row", self.layer)
+        col = check_index(col, cols, "col", self.layer)
+        unit = (row * cols + col) * channels + channel
+        found = zip(self._units.photos[unit], self._units.scores[unit], strict=True)
+        return [Hit(int(photo), float(value), row, col) for photo, value in found if photo >= 0]
+
+    def least(self, channel: int) -> list[Hit]:
+        """The photos that excite a channel least, weakest first, each at its strongest place.
+
+        Where a photo leaves the whole map at 0, the place is the map's middle; of several such
+        photos some are drawn at random.
+
+        Raises:
+            ValueError: No such channel.
+        """
+        return self._least.hits(check_index(channel, self.map_shape[2], "channel", self.layer))
+
+    def drawn(self, channel: int) -> list[Hit]:
+        """Photos drawn at random, the same for all channels, each at its strongest place.
+
+        The same scan draws the same photos every time.
+
+        Raises:
+            ValueError: No such channel.
+        """
+        return self._drawn.hits(check_index(channel, self.map_shape[2], "channel", self.layer))
 
     def by_strength(self) -> np.ndarray:
         """Channels from the one with the highest activation to the one with the lowest."""
@@ -151,26 +156,20 @@ class Ranking:
 
     def _merge(self, maps: np.ndarray, maxima: np.ndarray, photos: np.ndarray) -> None:
         """Take in one group: maps (n, rows, cols, channels), their maxima and photo numbers."""
-        changed, places = self._best.merge(maxima, photos)
-        if len(changed):
-            cols, top = self.map_shape[1], self.values.shape[1]
-            old = places < top
-            kept = np.minimum(places, top - 1)
-            for positions in (self.rows, self.cols):
-                positions[changed] = np.take_along_axis(positions[changed], kept, axis=1)
-            for number in range(len(photos)):
-                entry, rank = np.nonzero(~old & (places - top == number))
-                if len(entry):
-                    channels = changed[entry]
-                    flat = maps[number].reshape(-1, maps.shape[-1])[:, channels].argmax(axis=0)
-                    self.rows[channels, rank], self.cols[channels, rank] = np.divmod(flat, cols)
+        lots = np.float32([np.random.default_rng((2, int(photo))).random(2) for photo in photos])
+        drawn, of_silent = (np.broadcast_to(lot[:, np.newaxis], maxima.shape) for lot in lots.T)
+        least = np.where(maxima == 0, of_silent, np.where(maxima < 0, 1 - maxima, -maxima))
+        for placed, scores in ((self._best, maxima), (self._least, least), (self._drawn, drawn)):
+            placed.merge(scores, maps, maxima, photos)
         if self._units is not None:
             self._units.merge(maps.reshape(len(maps), -1), photos)
 
-    def _used(self) -> np.ndarray:
+    def _used(self) -> set[int]:
         """Numbers of all photos in the ranking."""
-        used = np.unique(self.photos)
-        return used if self._units is None else np.union1d(used, self._units.photos)
+        groups = [placed.photos for placed in (self._best, self._least, self._drawn)]
+        if self._units is not None:
+            groups.append(self._units.photos)
+        return set(np.unique(np.concatenate([group.ravel() for group in groups])).tolist())
 
 
 class Scan:
@@ -254,7 +253,9 @@ def scan(
     """Run many photos through a model once; rank them for every channel of the layers.
 
     A photo counts for a channel by the highest activation anywhere in the channel's map. Of equal
-    ones the first counts more, and of equal places the topmost, then leftmost. The result is the
+    ones the first counts more, and of equal places the topmost, then leftmost (in a map of zeros
+    the middle). To compare, the photos that excite a channel least are kept as well, and some that
+    are drawn at random, the same for every channel. The result is the
     same, to the last bit, whatever ``batch`` and ``workers``.
 
     Args:
@@ -359,29 +360,68 @@ def input_gradient(
 
 
 class _Best:
-    """The top few values of many units, with the photos they come from."""
+    """The top few scores of many units, with the photos they come from."""
 
     def __init__(self, units: int, top: int) -> None:
-        self.values = np.full((units, top), -np.inf, np.float32)
+        self.scores = np.full((units, top), -np.inf, np.float32)
         self.photos = np.full((units, top), -1, np.int32)
 
-    def merge(self, values: np.ndarray, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Take in values (n, units) of n later photos.
+    def merge(self, scores: np.ndarray, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Take in scores (n, units) of n later photos.
 
         Returns:
             The units whose ranking changed; and for each rank its place in (old ranking, group).
         """
-        changed = np.flatnonzero(values.max(axis=0) > self.values[:, -1])
+        changed = np.flatnonzero(scores.max(axis=0) > self.scores[:, -1])
         if not len(changed):
-            return changed, np.empty((0, self.values.shape[1]), int)
-        both = np.concatenate([self.values[changed], values[:, changed].T], axis=1)
-        # stable: of equal values the earlier photo stays in front
-        places = np.argsort(-both, axis=1, kind="stable")[:, : self.values.shape[1]]
+            return changed, np.empty((0, self.scores.shape[1]), int)
+        both = np.concatenate([self.scores[changed], scores[:, changed].T], axis=1)
+        # stable: of equal scores the earlier photo stays in front
+        places = np.argsort(-both, axis=1, kind="stable")[:, : self.scores.shape[1]]
         numbers = np.broadcast_to(photos.astype(np.int32), (len(changed), len(photos)))
         from_photos = np.concatenate([self.photos[changed], numbers], axis=1)
-        self.values[changed] = np.take_along_axis(both, places, axis=1)
+        self.scores[changed] = np.take_along_axis(both, places, axis=1)
         self.photos[changed] = np.take_along_axis(from_photos, places, axis=1)
         return changed, places
+
+
+class _Placed(_Best):
+    """A ranking of channels that also knows how strong a photo's maximum is, and where."""
+
+    def __init__(self, channels: int, top: int) -> None:
+        super().__init__(channels, top)
+        self.values = self.scores.copy()
+        self.rows, self.cols = self.photos.copy(), self.photos.copy()
+
+    def merge(
+        self, scores: np.ndarray, maps: np.ndarray, maxima: np.ndarray, photos: np.ndarray
+    ) -> None:
+        """Take in one group: scores and maxima (n, channels), maps (n, rows, cols, channels)."""
+        changed, places = super().merge(scores, photos)
+        top = self.scores.shape[1]
+        kept = np.minimum(places, top - 1)
+        for stored in (self.values, self.rows, self.cols):
+            stored[changed] = np.take_along_axis(stored[changed], kept, axis=1)
+        _, height, width, _ = maps.shape
+        for number in range(len(photos)):
+            entry, rank = np.nonzero(places - top == number)
+            channels = changed[entry]
+            value = maxima[number, channels]
+            flat = maps[number].reshape(height * width, -1)[:, channels].argmax(axis=0)
+            flat[value == 0] = height // 2 * width + width // 2
+            self.values[channels, rank] = value
+            self.rows[channels, rank], self.cols[channels, rank] = np.divmod(flat, width)
+
+    def hits(self, channel: int) -> list[Hit]:
+        """A channel's photos, highest score first."""
+        found = zip(
+            *(a[channel] for a in (self.photos, self.values, self.rows, self.cols)), strict=True
+        )
+        return [
+            Hit(int(photo), float(value), int(row), int(col))
+            for photo, value, row, col in found
+            if photo >= 0
+        ]
 
 
 class _Keeper:
@@ -410,8 +450,7 @@ class _Keeper:
         self.result._sources = kept
 
     def _used(self) -> set[int]:
-        rankings = self.result.rankings.values()
-        return set(np.concatenate([ranking._used() for ranking in rankings]).tolist())
+        return set().union(*(ranking._used() for ranking in self.result.rankings.values()))
 
 
 def _take_in(

@@ -65,7 +65,7 @@ def read(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
     if not path.is_file():
         raise FileNotFoundError(
             f"no weights file {path}; name a .npz, .weights.h5, .h5 or .keras file, or one of "
-            f"'auto', 'imagenet', 'bundled', 'random'"
+            f"'bundled', 'imagenet', 'random'"
         )
     try:
         layers = _read_any(path)
@@ -81,6 +81,32 @@ def read(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
     if not all(name.isprintable() and len(name) <= 100 for name in layers):
         raise ValueError(f"{path.name} has a layer whose name is none: too long, or not in letters")
     return layers
+
+
+def class_names(path: Path, layers: dict[str, list[np.ndarray]]) -> list[str]:
+    """The names of the classes that a weights file's head tells apart.
+
+    Args:
+        path: The file.
+        layers: What ``read`` returned for it.
+
+    Raises:
+        ValueError: It has no head, or names that do not fit it.
+    """
+    head = layers.get("head")
+    if head is None or len(head) != 2 or head[0].ndim != 2:
+        raise ValueError(f"{path.name} has no head, so it cannot name what a photo shows")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names = [str(name) for name in file["classes"]]
+    except Exception:  # not there, pickled, damaged
+        raise ValueError(f"{path.name} has no list of classes that can be read") from None
+    if len(names) != head[0].shape[1] or len(set(names)) != len(names):
+        raise ValueError(
+            f"{path.name} names {len(set(names))} different classes, where its head tells "
+            f"{head[0].shape[1]} apart"
+        )
+    return names
 
 
 def fit_to(

@@ -24,7 +24,7 @@ import nbformat
 from PIL import Image
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
-MAX_BYTES = 1_500_000
+MAX_BYTES = 3_000_000
 MAX_LINES = 20
 LEGIBLE_NAME = re.compile(r"\d\d_[a-z0-9_]+")
 MACHINE_PATH = re.compile(r"(/root/|/work/|/tmp/|/home/|/Users/|[A-Z]:\\\\Users)")
@@ -53,7 +53,8 @@ def execute(path: Path) -> nbformat.NotebookNode:
     client = NotebookClient(
         notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
     )
-    client.execute(env={**os.environ, "CNN_WEIGHTS": "bundled", "MPLBACKEND": "agg"})
+    environment = {key: value for key, value in os.environ.items() if key != "CNN_WEIGHTS"}
+    client.execute(env={**environment, "MPLBACKEND": "agg"})
     return notebook
 
 

@@ -20,7 +20,7 @@ from matplotlib.colors import to_rgb, to_rgba
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from helpers import activations, convolution, datasets, filters, images, layers, models, patches
+from helpers import activations, collection, convolution, filters, images, layers, models, patches
 from helpers import plots as all_plots
 from helpers.plots import boxes, canvas, tiles
 from helpers.receptive_field import receptive_field
@@ -129,8 +129,8 @@ def drawn(vgg16, photo, batch, maps):
     answers = activations.feature_maps(cat_dog, images.scale_to_one(small), names)
     answers = {name: answer[0] for name, answer in answers.items()}
     small_fields = {name: receptive_field(cat_dog, name) for name in names}
-    crops = [crop for _, crop in datasets.sample_crops((150, 150))][::20]
-    scan = patches.scan(cat_dog, "conv4", crops, images.scale_to_one, progress=False)
+    files = collection.files()[::40]
+    scan = patches.scan(cat_dog, "conv4", files, images.scale_to_one, progress=False)
     silent = scan["conv4"].values[0].argmin()
     scan["conv4"].values[0] = 0  # a channel that nothing excites
     pairs = filters.near_duplicates(kernel, 3)
@@ -163,6 +163,10 @@ def drawn(vgg16, photo, batch, maps):
         "filter_grid, by layer": lambda: plots.filter_grid(kernel, scale="0–1 per layer"),
         "filter_pairs": lambda: plots.filter_pairs(kernel, pairs, pairs),
         "filter_slices": lambda: plots.filter_slices(kernel),
+        "guesses": lambda: plots.guesses(
+            {"cat": photo}, {"cat": [models.Guess("tabby, tabby cat", 0.6)]}
+        ),
+        "patch_comparison": lambda: plots.patch_comparison(scan, "conv4", [silent, 0]),
         "gradient_in_field": lambda: plots.gradient_in_field(
             small, np.eye(150), (10, 10, 48, 48), "a unit"
         ),

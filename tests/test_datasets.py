@@ -240,13 +240,6 @@ def test_what_a_killed_kernel_left_is_removed_once_it_is_old(server, tmp_path):
 # Streams
 
 
-def test_sample_crops_are_many_and_always_the_same():
-    first, second = list(datasets.sample_crops((24, 32))), list(datasets.sample_crops((24, 32)))
-    assert len(first) > 100 and len({name for name, _ in first}) == len(first)
-    assert all(crop.shape == (24, 32, 3) and crop.dtype == np.uint8 for _, crop in first)
-    assert all(np.array_equal(a[1], b[1]) for a, b in zip(first, second, strict=True))
-
-
 @pytest.mark.parametrize("ahead, workers", [(1, 1), (3, 4), (50, 2)])
 def test_a_stream_keeps_the_order_and_names_what_it_cannot_read(tmp_path, ahead, workers):
     paths = [write(tmp_path / f"{n:02}.png", 10 * n) for n in range(20)]
@@ -312,13 +305,39 @@ def test_measuring_on_nothing_readable_is_an_error(pets, light_is_dog):
         datasets.measure(light_is_dog, photos, progress=False)
 
 
-def test_a_report_says_whether_it_was_measured_or_recorded(pets, light_is_dog):
-    recorded = datasets.accuracy_report(light_is_dog, None)
-    card = datasets.model_card()
-    assert recorded.startswith("RECORDED") and card["measured_on"] in recorded
-    assert f"{card['validation']['accuracy']:.1%}" in recorded
-    measured = datasets.accuracy_report(light_is_dog, pets, progress=False)
-    assert measured.startswith("MEASURED") and measured.count("100.0%") == 2
+def test_a_table_shows_what_was_measured_and_what_was_recorded(pets, light_is_dog):
+    write(pets / "train/cats/light.png", 240)  # a cat that looks like a dog
+    found = datasets.measure(light_is_dog, datasets.labeled_photos(pets / "train"), progress=False)
+    recorded = datasets.model_card()["validation"]
+    _, now, then = datasets.accuracy_table({"now": found, "then": recorded}).splitlines()
+    right, count = int(np.trace(found.confusion)), int(found.confusion.sum())
+    low, high = found.interval
+    assert now.split()[:4] == ["now", "4", "+", str(count - 4)]
+    assert f"{right / count:.1%}" in now
+    assert now.endswith(f"{low:.1%} – {high:.1%}")
+    assert f"{recorded['accuracy']:.1%}" in then and "1,000 + 1,000" in then
+
+
+def test_the_worst_mistakes_come_first_and_are_mistakes():
+    photos = datasets.LabeledPhotos([Path(str(k)) for k in range(5)], np.uint8([0, 0, 0, 1, 1]))
+    dog = np.float32([0.6, 0.2, np.nan, 0.05, 0.9])
+    found = datasets.Measurement(dog, np.zeros((2, 2), int), [])
+    assert datasets.worst_mistakes(found, photos) == [3, 0]
+    assert datasets.worst_mistakes(found, photos, count=1) == [3]
+
+
+@pytest.mark.parametrize("right, count", [(0, 10), (10, 10), (3, 7), (160, 200)])
+def test_wilsons_interval_ends_where_the_share_would_be_surprising(right, count):
+    for share in datasets.wilson(right, count):
+        if 0 < share < 1:  # Wilson's own equation: 1.96 deviations of that share away
+            assert abs(right / count - share) == pytest.approx(
+                1.96 * np.sqrt(share * (1 - share) / count)
+            )
+    low, high = datasets.wilson(right, count)
+    assert low <= right / count <= high and (low == 0) == (right == 0)
+    for wrong in ((-1, 5), (6, 5), (0, 0)):
+        with pytest.raises(ValueError, match="right lies between"):
+            datasets.wilson(*wrong)
 
 
 def test_the_model_card_belongs_to_the_weights():
@@ -326,10 +345,10 @@ def test_the_model_card_belongs_to_the_weights():
     assert card["file"]["sha256"] == hashlib.sha256(weights.CAT_DOG.read_bytes()).hexdigest()
     assert card["parameters"] == models.load_cat_dog("random").count_params() == 3_453_121
     assert card["limits"] and card["recipe"] and card["data"]
-    for part in ("training", "validation"):
+    for part, count in (("training", 2000), ("validation", 2000), ("same_source", 170)):
         rows = [list(row.values()) for row in card[part]["confusion"].values()]
         right, photos = rows[0][0] + rows[1][1], sum(map(sum, rows))
-        assert card[part]["photos"] == photos == 2000
+        assert card[part]["photos"] == photos == count
         assert card[part]["accuracy"] == pytest.approx(right / photos, abs=1e-4)
 
 
@@ -343,3 +362,11 @@ def test_the_network_is_as_good_as_its_card_says(part, name, least):
     )
     assert found.accuracy == pytest.approx(datasets.model_card()[part]["accuracy"], abs=0.002)
     assert found.accuracy >= least and not found.skipped
+
+
+@pytest.mark.parametrize(
+    "ask", [datasets.photo_files, datasets.labeled_photos, datasets.find_cats_and_dogs]
+)
+def test_the_home_of_nobody_is_no_folder(ask):
+    with pytest.raises(FileNotFoundError, match="~nobody-of-that-name"):
+        ask("~nobody-of-that-name/photos")

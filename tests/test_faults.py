@@ -24,7 +24,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from PIL import Image
 
-from helpers import downloads, models, patches, weights
+from helpers import downloads, patches
 from helpers.quiet import keras
 
 pytestmark = pytest.mark.usefixtures("keras_home")
@@ -260,57 +260,10 @@ def test_a_first_run_without_a_network_stays_inside_the_cache(tmp_path):
     out, err = process.communicate(timeout=300)
     assert err == ""
     (line,) = out.splitlines()
-    assert "bundled (ImageNet's could not be had: storage.googleapis.com cannot be reach" in line
+    assert line == "VGG16 weights: bundled (they come with the course)"
     assert {path.name for path in tmp_path.iterdir()} <= {".keras", "keras"}
     files = {path for path in (tmp_path / ".keras").rglob("*") if path.is_file()}
-    assert {path.name for path in files if path.suffix != ".failed"} <= {"keras.json"}
-
-
-# What is remembered -----------------------------------------------------------------------------
-
-
-def loaded(capsys):
-    """Load VGG16's best weights; which they are, and the line that says why."""
-    model = models.load_vgg16(input_shape=(32, 32, 3))
-    return models.weights_used(model), capsys.readouterr().out
-
-
-def test_a_slow_failure_is_remembered_for_a_while(
-    serve, keras_home, short_waits, monkeypatch, capsys
-):
-    monkeypatch.setattr(downloads, "AT_ONCE_SECONDS", 0.5)
-    monkeypatch.setattr(weights, "IMAGENET_BASE", serve(DATA, send=half_and_silence))
-    used, line = loaded(capsys)
-    assert (used, serve.asked) == ("bundled", 1)
-    assert "could not be had: the download of weights.h5 broke off (ReadTimeoutError))" in line
-    used, line = loaded(capsys)
-    assert (used, serve.asked) == ("bundled", 1), "not asked again"
-    assert "(ReadTimeoutError), 0 min ago; load_vgg16('imagenet') tries again at once)" in line
-    with pytest.raises(OSError, match=r"\(ReadTimeoutError\)$"):
-        models.load_vgg16("imagenet", input_shape=(32, 32, 3))
-    assert serve.asked == 2
-    (note,) = keras_home.iterdir()
-    os.utime(note, (time.time() - downloads.REMEMBERED_SECONDS - 1,) * 2)
-    loaded(capsys)
-    assert serve.asked == 3, "forgotten after a while"
-
-
-def test_what_fails_at_once_is_tried_again_at_once(serve, monkeypatch, capsys):
-    monkeypatch.setattr(downloads, "AT_ONCE_SECONDS", 60.0)
-    monkeypatch.setattr(weights, "IMAGENET_BASE", serve(DATA, status=503))
-    assert [loaded(capsys)[0] for _ in range(2)] == ["bundled", "bundled"]
-    assert serve.asked == 2
-    assert downloads.recent_failure(weights.IMAGENET_BASE) is None
-
-
-def test_success_makes_a_failure_forgotten(serve, keras_home, short_waits, monkeypatch):
-    monkeypatch.setattr(downloads, "AT_ONCE_SECONDS", 0.5)
-    fails(serve(DATA, send=half_and_silence))
-    remote = serve(DATA)
-    assert downloads.recent_failure(remote)
-    downloads.fetch(remote)
-    assert downloads.recent_failure(remote) is None
-    assert [path.name for path in keras_home.iterdir()] == ["weights.h5"]
+    assert {path.name for path in files} <= {"keras.json"}
 
 
 # The cache --------------------------------------------------------------------------------------
@@ -524,7 +477,7 @@ def run_lesson(course, folder, before=(), **environment):
     process = start(RUN, lesson, folder, before=before, cwd=folder, env=environment)
     printed = "\n".join(lines(process))
     assert "VGG16 weights: bundled" in printed
-    assert "2 pictures" in printed
+    assert "5 pictures" in printed
     return printed
 
 
@@ -561,10 +514,10 @@ def test_a_read_only_checkout_in_a_read_only_home(course, tmp_path):
             course / "notebooks",
             before=bound_by_permissions(),
             HOME=str(home),
-            CNN_WEIGHTS="auto",
+            CNN_WEIGHTS="bundled",
             **dict.fromkeys(("MPLCONFIGDIR", "IPYTHONDIR", "KERAS_HOME"), ""),
         )
-        assert f"{home / '.keras' / 'models'} cannot be written to (Permission denied)" in printed
+        assert "VGG16 weights: bundled" in printed
         assert tree(course) == before
         assert list(home.iterdir()) == []
     finally:

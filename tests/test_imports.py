@@ -19,7 +19,7 @@ MODULES = {
 
 #: From left to right. Modules that are not named hold numbers.
 PLACES = {
-    **{"quiet": 0, "memory": 0, "images": 0, "archives": 0, "downloads": 0},
+    **{"quiet": 0, "memory": 0, "collection": 0, "images": 0, "archives": 0, "downloads": 0},
     **{"weights": 1, "models": 2, "layers": 3, "plots": 5, "widgets": 6},
 }
 NUMBERS = 4

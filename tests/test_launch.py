@@ -1,9 +1,6 @@
 """The course works where a class is: in one's own copy, alone as on Colab, on Binder."""
 
 import ast
-import http.server
-import importlib.machinery
-import importlib.util
 import json
 import os
 import platform
@@ -11,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +19,7 @@ import pytest
 import rebuild
 import yaml
 
-from helpers import downloads, packages, weights
+from helpers import packages
 
 ROOT = Path(__file__).resolve().parents[1]
 LESSONS = rebuild.lessons()
@@ -390,20 +386,6 @@ def test_what_cannot_be_installed_is_named(hosted):
 BINDER = ROOT / ".binder"
 
 
-@pytest.fixture(scope="module")
-def post_build():
-    """The script as a module."""
-    loader = importlib.machinery.SourceFileLoader("post_build", str(BINDER / "postBuild"))
-    module = importlib.util.module_from_spec(importlib.util.spec_from_loader("post_build", loader))
-    kept, written = list(sys.path), sys.dont_write_bytecode
-    sys.dont_write_bytecode = True
-    try:
-        loader.exec_module(module)
-    finally:
-        sys.path[:], sys.dont_write_bytecode = kept, written
-    return module
-
-
 def test_binder_finds_a_python_that_the_readme_names():
     environment = yaml.safe_load((BINDER / "environment.yml").read_text(encoding="utf-8"))
     (python,) = (line for line in environment["dependencies"] if line.startswith("python="))
@@ -417,67 +399,6 @@ def test_binder_finds_a_python_that_the_readme_names():
 def python_versions():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     return [int(number) for number in re.search(r"Python 3\.(\d+) to 3\.(\d+)", readme).groups()]
-
-
-@pytest.fixture
-def serve(monkeypatch, tmp_path):
-    """Serve bytes as ImageNet's weights."""
-    servers = []
-    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-
-    def start(data, md5):
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_GET(self):
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_):
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
-        url = f"http://127.0.0.1:{server.server_port}/base.h5"
-        monkeypatch.setattr(weights, "IMAGENET_BASE", downloads.RemoteFile(url, md5))
-
-    yield start
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-MD5_OF_ABC = "900150983cd24fb0d6963f7d28e17f72"
-
-
-def test_the_image_gets_the_weights(serve, post_build, capsys, tmp_path):
-    serve(b"abc", MD5_OF_ABC)
-    post_build.fetch_weights()
-    assert (tmp_path / "keras" / "models" / "base.h5").read_bytes() == b"abc"
-    serve(b"no longer asked for", MD5_OF_ABC)
-    post_build.fetch_weights()
-    place = tmp_path / "keras" / "models" / "base.h5"
-    assert capsys.readouterr().out == f"ImageNet's weights are in {place}.\n" * 2
-
-
-def test_the_image_does_without_weights_that_are_wrong(serve, post_build, capsys, tmp_path):
-    serve(b"abd", MD5_OF_ABC)
-    post_build.fetch_weights()
-    words = capsys.readouterr().out
-    assert words.startswith("ImageNet's weights could not be had (the server sent other bytes")
-    assert words.endswith("the lessons use the bundled ones.\n")
-    assert list((tmp_path / "keras" / "models").iterdir()) == []
-
-
-def test_the_image_does_without_a_connection(serve, post_build, capsys, monkeypatch, tmp_path):
-    remote = downloads.RemoteFile(f"{NOWHERE}/base.h5", MD5_OF_ABC)
-    monkeypatch.setattr(weights, "IMAGENET_BASE", remote)
-    post_build.fetch_weights()
-    assert "127.0.0.1:9 cannot be reached" in capsys.readouterr().out
-    assert not (tmp_path / "keras" / "models" / "base.h5").exists()
 
 
 #: Set where the package index may be used: then the image's packages are really installed.
@@ -495,7 +416,6 @@ def test_the_images_own_installs_then_a_lesson(tmp_path):
     environment = {
         **os.environ,
         "KERAS_HOME": str(tmp_path / "keras"),
-        "CNN_WEIGHTS": "auto",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
     }
     if CLEAN_INSTALL:
@@ -512,12 +432,9 @@ def test_the_images_own_installs_then_a_lesson(tmp_path):
     command = [python, course / ".binder" / "postBuild"]
     built = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert built.returncode == 0, built.stderr
-    last = built.stdout.splitlines()[-1]
-    if not CLEAN_INSTALL:
-        assert re.fullmatch(r"ImageNet's .* could not be had \(.*\); the lessons use .*", last)
-        if sys.platform == "linux" and platform.machine() == "x86_64":
-            assert re.search(r"Successfully installed tensorflow.cpu-[\d.]+$", built.stdout, re.M)
-    assert last.startswith("ImageNet's weights ")
+    if not CLEAN_INSTALL and sys.platform == "linux" and platform.machine() == "x86_64":
+        assert re.search(r"Successfully installed tensorflow.cpu-[\d.]+$", built.stdout, re.M)
+    assert not (tmp_path / "keras").exists()  # nothing is fetched
     assert not (course / "build").exists()
 
     lesson = course / "notebooks" / LESSONS[0].name
@@ -532,7 +449,7 @@ def test_the_images_own_installs_then_a_lesson(tmp_path):
     ran = subprocess.run(
         [python, "-c", code, lesson],
         cwd=lesson.parent,
-        env={**environment, "CNN_WEIGHTS": "bundled"},
+        env=environment,
         capture_output=True,
         text=True,
     )

@@ -1,13 +1,16 @@
 """The networks: their sizes, what they cost to describe, and what they refuse."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import stand_in
 
-from helpers import images, models
+from helpers import datasets, downloads, images, layers, models, weights
+from helpers.quiet import keras
 
 ROOT = Path(models.__file__).parents[1]
 
@@ -134,3 +137,129 @@ def test_the_cat_dog_networks_bad_weights(tmp_path):
         models.load_cat_dog(tmp_path / "none.npz")
     with pytest.raises(ValueError, match=r"for conv1, where the model has \(3, 3, 3, 32\)"):
         models.load_cat_dog(models.weight_files.BUNDLED)
+
+
+# Classifying ------------------------------------------------------------------------------------
+
+
+def test_the_bundled_classifier_is_pooling_and_one_dense_layer(vgg16):
+    """Its answer, worked out by hand from block5_conv3's maps and the stored head."""
+    classifier = models.load_classifier()
+    photo = images.load_photo("coffee", (64, 64))
+    inner = keras.Model(classifier.inputs[0], classifier.get_layer("block5_conv3").output)
+    maps = np.asarray(inner(images.prepare(photo)))
+    with np.load(weights.BUNDLED, allow_pickle=False) as file:
+        kernel, bias = (file[f"head/{part}"].astype(np.float32) for part in ("kernel", "bias"))
+        names = file["classes"].tolist()
+    scores = maps.mean(axis=(0, 1, 2)) @ kernel + bias
+    shares = np.exp(scores - scores.max())
+    shares /= shares.sum()
+    guesses = models.classify("coffee", top=200)
+    assert [guess.name for guess in guesses] == [names[k] for k in np.argsort(-shares)]
+    np.testing.assert_allclose(
+        [guess.probability for guess in guesses], np.sort(shares)[::-1], rtol=1e-3, atol=1e-6
+    )
+    base = layers.kernel_and_bias(classifier.get_layer("block4_conv2"))[0]
+    assert np.array_equal(base, layers.kernel_and_bias(vgg16.get_layer("block4_conv2"))[0])
+
+
+def test_a_photo_may_come_by_name_or_as_an_array_and_is_shown_at_the_best_size():
+    photo = images.load_photo("coffee", size=None)
+    by_name, by_array = models.classify("coffee"), models.classify(photo)
+    assert by_name == by_array and len(by_name) == 5
+    assert models.classifier_card()["side"] == models.CLASSIFIER_SIDE
+
+
+def test_the_classifier_is_better_than_chance_on_the_courses_photos():
+    """Five guesses among 200 classes would name one of three kinds of cats in 7 of 100 photos."""
+    seen = ["bengal_107", "bengal_149", "egyptian_mau_136", "persian_165", "maine_coon_144"]
+    seen += ["egyptian_mau_10", "persian_106", "persian_131", "bengal_16", "persian_163"]
+    hits = [any("cat" in g.name.split() for g in models.classify(name)) for name in seen]
+    assert sum(hits) >= 4
+
+
+def test_the_cat_dog_network_classifies_too():
+    network = models.load_cat_dog()
+    guesses = models.classify("chelsea", model=network)
+    assert {guess.name for guess in guesses} == {"cat", "dog"}
+    assert sum(guess.probability for guess in guesses) == pytest.approx(1)
+    dog = network.predict_on_batch(images.scale_to_one(images.load_photo("chelsea", (150, 150))))
+    said = {guess.name: guess.probability for guess in guesses}
+    assert said["dog"] == pytest.approx(float(dog[0, 0]), abs=1e-6)
+
+
+def test_a_model_without_a_classifier_gets_one_sentence(vgg16):
+    with pytest.raises(ValueError, match="vgg16 has no classifier that names its classes"):
+        models.classify("chelsea", model=vgg16)
+    with pytest.raises(ValueError, match="top is at least 1 class, not 0"):
+        models.classify("chelsea", top=0)
+
+
+def test_imagenets_names_are_fetched_when_they_are_needed(serve, keras_home, monkeypatch):
+    index = {str(k): [f"n{k:08}", f"big_thing_{k}"] for k in range(1000)}
+    monkeypatch.setattr(models, "IMAGENET_CLASSES", serve(json.dumps(index).encode()))
+    pixels = keras.Input((32, 32, 3))
+    flat = keras.layers.GlobalAveragePooling2D()(pixels)
+    model = keras.Model(pixels, keras.layers.Dense(1000, activation="softmax")(flat))
+    models._weights_used[model] = "imagenet"
+    guesses = models.classify("coffee", top=2, model=model)
+    assert all(guess.name.startswith("big thing ") for guess in guesses)
+    assert [path.name for path in keras_home.iterdir()] == ["weights.h5"]
+    nowhere = downloads.RemoteFile("http://127.0.0.1:9/names.json", "0" * 32)
+    monkeypatch.setattr(models, "IMAGENET_CLASSES", nowhere)
+    with pytest.raises(OSError, match="cannot be reached"):
+        models.classify("coffee", model=model)
+
+
+def stored_head():
+    with np.load(weights.BUNDLED, allow_pickle=False) as file:
+        return {key: file[key] for key in file.files}
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda a: a.pop("head/kernel"), "has no head"),
+        (lambda a: a.pop("classes"), "no list of classes that can be read"),
+        (lambda a: a.update(classes=a["classes"][:-1]), "names 199 different classes, where"),
+        (lambda a: a.update(classes=np.repeat(a["classes"][:1], 200)), "names 1 different classes"),
+        (lambda a: a.update(classes=a["classes"].astype(object)), "no list of classes"),
+        (
+            lambda a: a.update({"head/kernel": a["head/kernel"][:9]}),
+            r"has \(9, 200\) and \(200,\) for head",
+        ),
+    ],
+)
+def test_a_head_that_does_not_fit_is_one_sentence(tmp_path, change, words):
+    arrays = stored_head()
+    change(arrays)
+    np.savez(tmp_path / "mine.npz", **arrays)
+    with pytest.raises(ValueError, match=words) as caught:
+        models.load_classifier(tmp_path / "mine.npz")
+    assert "\n" not in str(caught.value) and "mine.npz" in str(caught.value)
+
+
+def test_a_stand_in_says_the_same_with_other_channels_and_other_scales(tmp_path, vgg16):
+    """What the lessons are tried on, beside the bundled weights: see tests/stand_in.py."""
+    np.savez(tmp_path / "other.npz", **stand_in.stand_in())
+    other = models.load_classifier(tmp_path / "other.npz")
+    for name in ("coffee", "chelsea", "flamingo_11"):
+        for mine, theirs in zip(
+            models.classify(name), models.classify(name, model=other), strict=True
+        ):
+            assert mine.name == theirs.name
+            assert mine.probability == pytest.approx(theirs.probability, abs=1e-3)
+    for layer in layers.conv_layers(vgg16):
+        here, there = (layers.kernel_and_bias(m.get_layer(layer.name))[0] for m in (vgg16, other))
+        assert not np.allclose(here / np.abs(here).max(), there / np.abs(there).max(), atol=0.1)
+
+
+def test_the_readme_of_the_data_quotes_the_cards():
+    readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    card = models.classifier_card()
+    for share in (card["top1"], card["top5"]):
+        assert f"**{100 * share:.1f} %**" in readme
+    assert card["history"] in readme.replace("\n", " ")
+    pets = datasets.model_card()
+    for part in ("training", "validation"):
+        assert f"{100 * pets[part]['accuracy']:.1f} %" in readme

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from helpers import datasets, images, models, patches
+from helpers import collection, images, models, patches
 from helpers.quiet import keras
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "cats_and_dogs"
@@ -94,7 +94,11 @@ def test_of_equal_photos_and_places_the_first_wins(model):
     flat = np.full((12, 12, 3), 200, np.uint8)
     ranking = scan(model, "conv", [flat] * 20, top=5)["conv"]
     assert ranking.photos.tolist() == [[0, 1, 2, 3, 4]] * 4
-    assert not ranking.rows.any() and not ranking.cols.any()
+    rows, cols = ranking.map_shape[:2]
+    for channel in range(4):  # a silent channel's place is the map's middle
+        silent = ranking.values[channel, 0] == 0
+        place = (rows // 2, cols // 2) if silent else (0, 0)
+        assert {(hit.row, hit.col) for hit in ranking.best(channel)} == {place}
 
 
 def test_single_units_are_ranked_as_well(model):
@@ -181,23 +185,58 @@ def test_photos_come_back_as_they_were_scanned(model, tmp_path):
 
 
 def test_of_an_iterators_photos_only_those_in_a_ranking_are_kept(model):
-    photos = noise(300)
-    result = scan(model, ["conv", "dense"], iter(photos), top=1)
-    used = {
-        hit.photo for name in ("conv", "dense") for c in range(3) for hit in result[name].best(c)
-    }
-    assert used <= set(result._sources) and len(result._sources) <= 7
+    result = scan(model, ["conv", "dense"], iter(noise(300)), top=1)
+    used = set()
+    for ranking in result.rankings.values():
+        for ranked in (ranking.best, ranking.least, ranking.drawn):
+            used |= {hit.photo for c in range(ranking.map_shape[2]) for hit in ranked(c)}
+    assert used == set(result._sources)
     lost = next(number for number in range(300) if number not in result._sources)
     with pytest.raises(ValueError, match="not in any ranking"):
         result.photo(lost)
 
 
 def test_what_is_kept_of_an_iterators_photos_is_nearly_what_was_scanned(model):
-    crops = [crop for _, crop in datasets.sample_crops((12, 12))]
-    result = scan(model, "conv", iter(crops), top=3)
+    photos = [images.load_photo(path, (12, 12)) for path in collection.files()[::9]]
+    result = scan(model, "conv", iter(photos), top=3)
     for hit in result["conv"].best(0):
-        difference = result.photo(hit.photo).astype(int) - crops[hit.photo]
+        difference = result.photo(hit.photo).astype(int) - photos[hit.photo]
         assert np.abs(difference).mean() < 4
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(1, 30), top=st.integers(1, 12), seed=st.integers(0, 99))
+def test_the_weakest_photos_are_those_with_the_lowest_maxima(model, count, top, seed):
+    photos = noise(count, seed)
+    ranking = scan(model, "conv", photos, top=top)["conv"]
+    maps = maps_of(model, photos, "conv")
+    for channel in range(4):
+        lowest = np.sort(maps.max(axis=(1, 2))[:, channel])
+        hits = ranking.least(channel)
+        np.testing.assert_allclose([h.value for h in hits], lowest[:top], rtol=1e-5, atol=1e-6)
+        for hit in hits:
+            value = maps[hit.photo, hit.row, hit.col, channel]
+            assert value == pytest.approx(hit.value, rel=1e-5, abs=1e-6)
+
+
+def test_of_photos_that_leave_a_channel_silent_some_are_drawn(model):
+    black = [np.zeros((12, 12, 3), np.uint8)] * 100  # the biases are 0, so every map is
+    least = [hit.photo for hit in scan(model, "conv", black, top=9)["conv"].least(0)]
+    assert len(set(least)) == 9 and max(least) > 60
+
+
+def test_photos_are_drawn_evenly_and_are_the_same_for_every_channel(model):
+    photos = noise(200)
+    ranking = scan(model, "conv", photos, top=9)["conv"]
+    drawn = [hit.photo for hit in ranking.drawn(0)]
+    assert len(set(drawn)) == 9
+    assert all([hit.photo for hit in ranking.drawn(c)] == drawn for c in range(4))
+    assert min(drawn) < 60 and max(drawn) > 140  # not only the first, nor the last
+    maps = maps_of(model, photos, "conv")
+    for hit in ranking.drawn(2):
+        assert hit.value == pytest.approx(maps[hit.photo, :, :, 2].max(), rel=1e-5, abs=1e-6)
+    other = scan(model, "conv", iter(photos), top=9, batch=3)["conv"]
+    assert [hit.photo for hit in other.drawn(0)] == drawn
 
 
 def test_photos_are_taken_from_a_generator_as_they_are_needed(model):
@@ -295,5 +334,5 @@ def test_all_two_thousand_photos_are_scanned():
     doggiest = [result.names[hit.photo] for hit in result["dog"].best(0)]
     assert sum("dogs" in name for name in doggiest) >= 7
     hit = result["conv4"].best(0)[0]
-    again = datasets.load_photo(result.names[hit.photo], (150, 150))
+    again = images.load_photo(result.names[hit.photo], (150, 150))
     assert np.array_equal(result.photo(hit.photo), again)

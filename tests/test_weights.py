@@ -6,7 +6,7 @@ import h5py
 import numpy as np
 import pytest
 
-from helpers import models, weights
+from helpers import downloads, models, weights
 
 pytestmark = pytest.mark.usefixtures("keras_home")
 
@@ -164,7 +164,7 @@ def no_model(monkeypatch):
 def test_missing_files_and_folders(no_model, tmp_path):
     for path in (tmp_path / "none.h5", tmp_path, "none.keras"):
         message = refused(path, FileNotFoundError)
-        assert "'auto', 'imagenet', 'bundled', 'random'" in message
+        assert "'bundled', 'imagenet', 'random'" in message
 
 
 @pytest.mark.parametrize("name", ["a.npz", "a.h5", "a.weights.h5", "a.keras"])
@@ -285,14 +285,14 @@ def test_text_instead_of_numbers():
 
 def test_imagenet_is_downloaded_then_found(serve, imagenet_file, vgg16, monkeypatch, capsys):
     monkeypatch.setattr(weights, "IMAGENET_BASE", serve(imagenet_file.read_bytes()))
-    model = models.load_vgg16("auto", input_shape=(32, 32, 3))
+    model = models.load_vgg16("imagenet", input_shape=(32, 32, 3))
     assert "VGG16 weights: imagenet (downloaded just now)\n" in capsys.readouterr().out
     assert models.weights_used(model) == "imagenet"
     for layer, several in of_model(vgg16).items():
         for one, other in zip(of_model(model)[layer], several, strict=True):
             np.testing.assert_array_equal(one, -other)
     weights.IMAGENET_BASE = weights.IMAGENET_BASE._replace(url="http://127.0.0.1:9/weights.h5")
-    models.load_vgg16("auto", input_shape=(32, 32, 3))
+    models.load_vgg16("imagenet", input_shape=(32, 32, 3))
     assert capsys.readouterr().out == "VGG16 weights: imagenet (found in Keras's cache)\n"
 
 
@@ -302,23 +302,31 @@ def one_line(capsys):
     return line
 
 
-def test_auto_falls_back_to_the_bundled_ones(capsys):
+@pytest.fixture
+def asked(monkeypatch):
+    """What would have been asked for over the network."""
+    addresses = []
+    monkeypatch.setattr(downloads, "open_url", lambda url, *_: addresses.append(url))
+    return addresses
+
+
+@pytest.mark.parametrize("setting", [None, "", " "])
+def test_the_bundled_ones_are_the_default_and_nothing_is_fetched(
+    setting, asked, monkeypatch, keras_home, capsys
+):
+    if setting is not None:
+        monkeypatch.setenv("CNN_WEIGHTS", setting)
     model = models.load_vgg16(input_shape=(32, 32, 3))
     assert models.weights_used(model) == "bundled"
-    line = one_line(capsys)
-    assert line.startswith(
-        "VGG16 weights: bundled (ImageNet's could not be had: 127.0.0.1:9 cannot"
-    )
+    assert one_line(capsys) == "VGG16 weights: bundled (they come with the course)\n"
+    assert asked == [] and not keras_home.exists()
 
 
-def test_auto_with_a_damaged_cache(keras_home, capsys):
+def test_a_damaged_cache_matters_to_imagenet_alone(keras_home):
     keras_home.mkdir(parents=True)
     (keras_home / "base.h5").write_bytes(b"broken")
     assert models.weights_used(models.load_vgg16(input_shape=(32, 32, 3))) == "bundled"
-    line = one_line(capsys)
-    assert f"{keras_home / 'base.h5'} is damaged" in line
-    assert "delete that file" in line
-    with pytest.raises(ValueError, match="is damaged"):
+    with pytest.raises(ValueError, match=r"is damaged .* delete that file"):
         models.load_vgg16("imagenet")
 
 
@@ -328,7 +336,7 @@ def test_imagenet_asked_for_and_out_of_reach(no_model):
 
 
 @pytest.mark.parametrize("choice", ["bundled", "random", " bundled "])
-def test_the_environment_replaces_auto(choice, monkeypatch, capsys):
+def test_the_environment_chooses_where_nothing_is_asked_for(choice, monkeypatch, capsys):
     monkeypatch.setenv("CNN_WEIGHTS", choice)
     model = models.load_vgg16(input_shape=(32, 32, 3))
     assert models.weights_used(model) == choice.strip()
@@ -347,9 +355,9 @@ def test_the_environment_does_not_replace_a_choice(monkeypatch, capsys):
     assert one_line(capsys) == "VGG16 weights: bundled (asked for)\n"
 
 
-@pytest.mark.parametrize("choice", ["imagnet", "", None, 3, b"bundled", "x" * 3_000])
+@pytest.mark.parametrize("choice", ["imagnet", "", "auto", 3, b"bundled", "x" * 3_000])
 def test_unknown_choices(choice, no_model):
-    with pytest.raises(ValueError, match="choose one of auto, imagenet, bundled, random, or the"):
+    with pytest.raises(ValueError, match="choose one of bundled, imagenet, random, or the"):
         models.load_vgg16(choice)
 
 
@@ -388,7 +396,7 @@ def test_the_classifiers_own_file_is_taken(small_vgg16, serve, tmp_path, monkeyp
     layers = filled(small_vgg16)
     write_keras_2(tmp_path / "full.h5", layers)
     monkeypatch.setattr(weights, "IMAGENET_FULL", serve((tmp_path / "full.h5").read_bytes()))
-    for choice in ("imagenet", "auto", tmp_path / "full.h5"):
+    for choice in ("imagenet", tmp_path / "full.h5"):
         assert_same(of_model(models.load_vgg16(choice, include_top=True)), layers)
     base = models.load_vgg16(tmp_path / "full.h5", input_shape=(32, 32, 3))
     assert list(of_model(base)) == ["block1_conv1"]
@@ -405,8 +413,6 @@ def test_a_classifier_missing_from_the_file(small_vgg16, tmp_path):
 def test_no_bundled_classifier(no_model):
     with pytest.raises(ValueError, match="bundled weights have no classifier"):
         models.load_vgg16("bundled", include_top=True)
-    with pytest.raises(OSError, match=r"needed for the classifier, but 127\.0\.0\.1:9 cannot"):
-        models.load_vgg16("auto", include_top=True)
 
 
 def test_random_with_the_classifier(small_vgg16):

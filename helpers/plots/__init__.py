@@ -39,10 +39,16 @@ from helpers.plots.filter_rankings import (
     smoothness_test,
     trained_and_random,
 )
-from helpers.plots.first_look import photo_and_maps
+from helpers.plots.first_look import guesses, photo_and_maps
 from helpers.plots.mosaics import mosaic
 from helpers.plots.network import layer_arithmetic, network_to_scale, parameters_and_work
-from helpers.plots.patches import gradient_in_field, nested_fields, patch_wall, top_photos
+from helpers.plots.patches import (
+    gradient_in_field,
+    nested_fields,
+    patch_comparison,
+    patch_wall,
+    top_photos,
+)
 from helpers.plots.probe import pixel_probe
 from helpers.plots.representations import (
     chosen_channel,
@@ -67,6 +73,7 @@ __all__ = [
     "filter_pairs",
     "filter_slices",
     "gradient_in_field",
+    "guesses",
     "input_channels",
     "layer_arithmetic",
     "layer_maps",
@@ -79,6 +86,7 @@ __all__ = [
     "orientation_fan",
     "padding_reach",
     "parameters_and_work",
+    "patch_comparison",
     "patch_wall",
     "photo_and_maps",
     "pixel_probe",

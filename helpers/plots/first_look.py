@@ -1,10 +1,13 @@
-"""Lesson 00: one photo beside all the feature maps of one layer."""
+"""Lesson 00: what a network takes photos for; one photo beside all the maps of one layer."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from helpers.models import Guess
 from helpers.plots import canvas
 from helpers.plots.mosaics import mosaic, scaled, shrunk
 
@@ -70,3 +73,27 @@ def chosen_map(
         marked, f"maps 0 to {min(maps.shape[-1], 64) - 1}; the white frame marks map {channel}", 18
     )
     return canvas.padded(canvas.stack([left, right], gap=20, across=True), margin=4)
+
+
+def guesses(photos: dict[str, np.ndarray], answers: dict[str, Sequence[Guess]]) -> Figure:
+    """Photos, and beside each a bar for every class that a network takes it for.
+
+    Args:
+        photos: uint8 (rows, cols, 3) by name.
+        answers: What ``models.classify`` returned for each, by the same names.
+    """
+    figure = Figure(figsize=(10, 2.3 * len(photos)), layout="constrained")
+    grid = figure.subplots(len(photos), 2, width_ratios=(1, 3), squeeze=False)
+    for (left, right), (name, photo) in zip(grid, photos.items(), strict=True):
+        left.imshow(photo)
+        left.set_title(name, fontsize=13)
+        left.axis("off")
+        first_words = [guess.name.split(",")[0] for guess in answers[name]]
+        shares = [guess.probability for guess in answers[name]]
+        places = np.arange(len(shares))[::-1]
+        bars = right.barh(places, shares, height=0.7, color="#2171b5")
+        right.bar_label(bars, [f"{share:.0%}" for share in shares], padding=4, fontsize=12)
+        right.set_yticks(places, first_words, fontsize=13)
+        right.set(xlim=(0, 1.08), xticks=[])
+        right.spines[["top", "right", "bottom"]].set_visible(False)
+    return figure

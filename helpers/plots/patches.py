@@ -157,6 +157,50 @@ def top_photos(
     return canvas.figure(canvas.padded(canvas.titled(picture, title, 20, bold=True), margin=4))
 
 
+def best_random_least(scan: Scan, layer: str, channel: int, side: int = 106) -> np.ndarray:
+    """What a channel sees in its nine best photos, in nine random ones and in the nine weakest.
+
+    A guess at what the channel looks for holds only if it tells the first from the others.
+
+    Args:
+        scan: A finished scan.
+        layer: A layer in it.
+        channel: From 0.
+        side: Rows and cols of each patch in pixels.
+
+    Returns:
+        uint8 picture (rows, cols, 3), of the same size whatever the channel.
+    """
+    ranking = scan[layer]
+    groups = (
+        ("that excite it most", [hit for hit in ranking.best(channel) if hit.value > 0]),
+        ("drawn at random", ranking.drawn(channel)),
+        ("that excite it least", ranking.least(channel)),
+    )
+    blocks = []
+    for title, hits in groups:
+        tiles = [
+            _labeled(_seen(scan, layer, hit, side), f"{hit.value:.3g}", side) for hit in hits[:9]
+        ]
+        tiles += [_labeled(_nothing(side), "", side)] * (9 - len(tiles))
+        blocks.append(canvas.titled(_in_columns(tiles, 3, gap=4), f"photos {title}", 16))
+    return canvas.padded(canvas.stack(blocks, 18, across=True), margin=4)
+
+
+def patch_comparison(scan: Scan, layer: str, channels: Sequence[int]) -> Figure:
+    """``best_random_least`` of several channels below one another, as a Figure."""
+    rows = [
+        canvas.titled(
+            best_random_least(scan, layer, int(channel)),
+            f"{layer}, channel {channel}",
+            20,
+            bold=True,
+        )
+        for channel in channels
+    ]
+    return canvas.figure(canvas.padded(canvas.stack(rows, 14), margin=4))
+
+
 def patch_wall(
     scan: Scan, layer: str, channels: Sequence[int], count: int = 9, columns: int = 6
 ) -> Figure:

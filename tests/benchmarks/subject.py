@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Callable
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from helpers import activations, datasets, images, models, patches, widgets
+from helpers import activations, collection, images, models, patches, widgets
 
 
 def vgg16(**options: Any) -> Any:
@@ -40,7 +39,7 @@ def explorers() -> dict[str, Callable[[], widgets.Explorer]]:
         scan = patches.scan(
             models.load_cat_dog(),
             ["conv3", "conv4", "pool4"],
-            list(islice(datasets.sample_crops((150, 150)), 100)),
+            collection.files("cats", "dogs")[:100],
             images.scale_to_one,
             each_unit=True,
             progress=False,

@@ -1,0 +1,47 @@
+"""Every lesson on weights that nobody here has seen: it has to run, whatever they bring.
+
+ImageNet's set cannot be had everywhere, so two others stand for it: the bundled one with its
+channels permuted and on other scales (``stand_in``), and random numbers. What a lesson asserts must
+hold for all of them. It takes some minutes, so only ``.ci/run`` asks for it, with CNN_ALL_WEIGHTS.
+"""
+
+import os
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+import stand_in
+from nbclient import NotebookClient
+
+FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
+LESSONS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("CNN_ALL_WEIGHTS"),
+    reason="set CNN_ALL_WEIGHTS=1 to run all lessons on two more sets of weights",
+)
+
+
+@pytest.fixture(scope="module", params=["stand-in", "random"])
+def choice(request, tmp_path_factory):
+    """What CNN_WEIGHTS shall be."""
+    if request.param == "random":
+        return "random"
+    file = tmp_path_factory.mktemp("weights") / "stand_in.npz"
+    np.savez(file, **stand_in.stand_in())
+    return str(file)
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.name[:2])
+def test_a_lesson_holds_for_other_weights(lesson, choice):
+    notebook = nbformat.read(lesson, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}
+    )
+    client.execute(env={**os.environ, "CNN_WEIGHTS": choice})
+    printed = "".join(
+        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
+    )
+    if "load_vgg16(" in "".join(cell.source for cell in notebook.cells):
+        assert f"VGG16 weights: {Path(choice).name} (set by CNN_WEIGHTS)" in printed
