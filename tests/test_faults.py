@@ -477,7 +477,7 @@ def run_lesson(course, folder, before=(), **environment):
     process = start(RUN, lesson, folder, before=before, cwd=folder, env=environment)
     printed = "\n".join(lines(process))
     assert "VGG16 weights: bundled" in printed
-    assert "5 pictures" in printed
+    assert "6 pictures" in printed
     return printed
 
 
