@@ -308,10 +308,11 @@ def accuracy_table(measured: dict[str, Measurement | dict[str, Any]]) -> str:
     for name, found in measured.items():
         table = found.confusion if isinstance(found, Measurement) else _confusion(found)
         sizes = " + ".join(f"{row.sum():,}" for row in table)
-        cats, dogs = (row[k] / row.sum() for k, row in enumerate(table))
+        parts = (row[k] / row.sum() if row.sum() else math.nan for k, row in enumerate(table))
+        cats, dogs = ("–" if math.isnan(part) else f"{part:.1%}" for part in parts)
         right, count = int(np.trace(table)), int(table.sum())
         low, high = wilson(right, count)
-        shares = f"{cats:8.1%}{dogs:8.1%}{right / count:8.1%}"
+        shares = f"{cats:>8}{dogs:>8}{right / count:8.1%}"
         lines.append(f"{name:30}{sizes:>15}{shares}   {low:.1%} – {high:.1%}")
     return "\n".join(lines)
 

@@ -72,7 +72,24 @@ def fetch(remote: RemoteFile) -> Path:
         OSError: No connection, no answer in time, a broken download or a full disk.
         ValueError: The server sent other bytes than it should.
     """
-    return _fetch(remote, keras_cache())
+    name, folder = remote.name, keras_cache()
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder, f"{name}.*.part")
+        handle, part = tempfile.mkstemp(prefix=f"{name}.", suffix=".part", dir=folder)
+        try:
+            with (
+                os.fdopen(handle, "wb") as file,
+                contextlib.closing(open_url(remote.url)) as response,
+            ):
+                _copy(response, file, name)
+            if _md5(Path(part)) != remote.md5:
+                raise ValueError(f"the server sent other bytes than {name} should have")
+            Path(part).chmod(0o644)  # mkstemp's are for one's own eyes; a class may share these
+            Path(part).replace(folder / name)
+        finally:
+            Path(part).unlink(missing_ok=True)
+    return folder / name
 
 
 def open_url(url: str, seconds: float | None = None) -> Any:
@@ -169,27 +186,6 @@ def sweep(folder: Path, pattern: str) -> None:
             newest = max(path.stat().st_mtime for path in (left, *left.rglob("*")))
             if time.time() - newest > 3600:
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
-
-
-def _fetch(remote: RemoteFile, folder: Path) -> Path:
-    name = remote.name
-    with writing_to(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        sweep(folder, f"{name}.*.part")
-        handle, part = tempfile.mkstemp(prefix=f"{name}.", suffix=".part", dir=folder)
-        try:
-            with (
-                os.fdopen(handle, "wb") as file,
-                contextlib.closing(open_url(remote.url)) as response,
-            ):
-                _copy(response, file, name)
-            if _md5(Path(part)) != remote.md5:
-                raise ValueError(f"the server sent other bytes than {name} should have")
-            Path(part).chmod(0o644)  # mkstemp's are for one's own eyes; a class may share these
-            Path(part).replace(folder / name)
-        finally:
-            Path(part).unlink(missing_ok=True)
-    return folder / name
 
 
 def _copy(response: Any, file: Any, name: str) -> None:

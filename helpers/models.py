@@ -26,12 +26,6 @@ CLASSIFIER_SIDE = 64
 #: Rows and cols of the cat–dog network's photos.
 CAT_DOG_SIDE = 150
 
-#: Names of ImageNet's 1,000 classes. Source: keras/src/applications/imagenet_utils.py.
-IMAGENET_CLASSES = downloads.RemoteFile(
-    "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json",
-    "c2c37ea517e94d9795004a39431a14cb",
-)
-
 
 class Guess(NamedTuple):
     """A class that a network takes a photo for, and its probability, 0–1."""
@@ -188,7 +182,8 @@ def _classes_of(model: Any) -> tuple[list[str], Any]:
     if model.layers[-1].name == "dog":
         return ["cat", "dog"], scale_to_one
     if model in _weights_used and tuple(model.outputs[0].shape) == (None, 1000):
-        path = downloads.cached(IMAGENET_CLASSES) or downloads.fetch(IMAGENET_CLASSES)
+        names = weight_files.IMAGENET_CLASSES
+        path = downloads.cached(names) or downloads.fetch(names)
         index = json.loads(path.read_text(encoding="utf-8"))
         return [index[str(k)][1].replace("_", " ") for k in range(1000)], prepare
     raise ValueError(

@@ -42,6 +42,12 @@ IMAGENET_FULL = RemoteFile(
     "64373286793e3c8b2b4e3219cbf3544b",
 )
 
+#: Names of ImageNet's 1,000 classes. Source: keras/src/applications/imagenet_utils.py.
+IMAGENET_CLASSES = RemoteFile(
+    "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json",
+    "c2c37ea517e94d9795004a39431a14cb",
+)
+
 
 def read(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
     """Read a weights file as plain arrays.

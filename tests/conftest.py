@@ -57,6 +57,7 @@ def keras_home(tmp_path, monkeypatch):
     nowhere = downloads.RemoteFile("http://127.0.0.1:9/base.h5", "0" * 32)
     monkeypatch.setattr(weights, "IMAGENET_BASE", nowhere)
     monkeypatch.setattr(weights, "IMAGENET_FULL", nowhere)
+    monkeypatch.setattr(weights, "IMAGENET_CLASSES", nowhere)
     return tmp_path / "keras" / "models"
 
 

@@ -197,7 +197,7 @@ def test_a_model_without_a_classifier_gets_one_sentence(vgg16):
 
 def test_imagenets_names_are_fetched_when_they_are_needed(serve, keras_home, monkeypatch):
     index = {str(k): [f"n{k:08}", f"big_thing_{k}"] for k in range(1000)}
-    monkeypatch.setattr(models, "IMAGENET_CLASSES", serve(json.dumps(index).encode()))
+    monkeypatch.setattr(weights, "IMAGENET_CLASSES", serve(json.dumps(index).encode()))
     pixels = keras.Input((32, 32, 3))
     flat = keras.layers.GlobalAveragePooling2D()(pixels)
     model = keras.Model(pixels, keras.layers.Dense(1000, activation="softmax")(flat))
@@ -206,7 +206,7 @@ def test_imagenets_names_are_fetched_when_they_are_needed(serve, keras_home, mon
     assert all(guess.name.startswith("big thing ") for guess in guesses)
     assert [path.name for path in keras_home.iterdir()] == ["weights.h5"]
     nowhere = downloads.RemoteFile("http://127.0.0.1:9/names.json", "0" * 32)
-    monkeypatch.setattr(models, "IMAGENET_CLASSES", nowhere)
+    monkeypatch.setattr(weights, "IMAGENET_CLASSES", nowhere)
     with pytest.raises(OSError, match="cannot be reached"):
         models.classify("coffee", model=model)
 
