@@ -15,37 +15,29 @@ from importlib.metadata import distributions
 from importlib.util import find_spec
 from pathlib import Path
 
-#: The module by which each of requirements.txt's packages is imported. JupyterLab is not among
-#: them: whoever runs a lesson has a front end already.
-MODULES = {
-    "tensorflow": "tensorflow",
-    "numpy": "numpy",
-    "matplotlib": "matplotlib",
-    "opencv-python-headless": "cv2",
-    "pillow": "PIL",
-    "scikit-image": "skimage",
-    "ipywidgets": "ipywidgets",
-    "anywidget": "anywidget",
-    "psutil": "psutil",
-    "tqdm": "tqdm",
-    "requests": "requests",
-    "urllib3": "urllib3",
-}
+#: Packages whose module has another name.
+MODULES = {"opencv-python-headless": "cv2", "pillow": "PIL", "scikit-image": "skimage"}
 
 _REQUIREMENTS = Path(__file__).resolve().parents[1] / "requirements.txt"
 _PLAIN_VERSION = re.compile(r"\d+(\.\d+)*((a|b|rc)\d+)?(\.post\d+)?(\.dev\d+)?(\+[a-z0-9.]+)?")
 
 
-def needed() -> dict[str, str]:
-    """The lines of requirements.txt that a lesson needs, by the package's name."""
-    lines = _REQUIREMENTS.read_text(encoding="utf-8").splitlines()
-    by_name = {re.split(r"[<>=!~; ]", line)[0]: line for line in lines}
-    return {name: by_name[name] for name in MODULES}
+def required() -> dict[str, str]:
+    """The lowest version of each package that the lessons need, from requirements.txt."""
+    text = _REQUIREMENTS.read_text(encoding="utf-8").partition("# tests")[0]
+    return dict(re.findall(r"^([\w.-]+)>=([\d.]+)$", text, flags=re.MULTILINE))
 
 
 def missing() -> list[str]:
-    """Those of them whose packages cannot be imported."""
-    return [line for name, line in needed().items() if find_spec(MODULES[name]) is None]
+    """What pip shall install: packages that cannot be imported, each with its lowest version.
+
+    JupyterLab is never among them: whoever runs a lesson has a front end already.
+    """
+    return [
+        f"{name}>={lowest}"
+        for name, lowest in required().items()
+        if name != "jupyterlab" and find_spec(MODULES.get(name, name)) is None
+    ]
 
 
 def install_missing() -> None:

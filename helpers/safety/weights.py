@@ -1,4 +1,4 @@
-"""Weights: where they come from, and read without trusting the file.
+"""Weights: where they come from, read without trusting the file, and put into a model.
 
 Nothing here builds a model; ``models`` does. Files are read as plain arrays (no pickle, no code
 from a file, no link to another file), so a hostile file can at worst be refused.
@@ -6,7 +6,6 @@ from a file, no link to another file), so a hostile file can at worst be refused
 
 from __future__ import annotations
 
-import contextlib
 import json
 import math
 import os
@@ -17,13 +16,17 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from helpers.downloads import RemoteFile
+from helpers.safety import expanded
+from helpers.safety.downloads import RemoteFile
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 #: The weights that ship with the course; see data/README.md.
-BUNDLED = Path(__file__).resolve().parents[1] / "data" / "vgg16_base_float16.npz"
+BUNDLED = _ROOT / "data" / "vgg16_base_float16.npz"
 CAT_DOG = BUNDLED.with_name("cats_and_dogs_float16.npz")
 
 #: Few packed bytes may claim to be very many; this many are enough for all of VGG16 with what an
@@ -37,16 +40,27 @@ IMAGENET_BASE = RemoteFile(
     _KERAS_FILES + "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5",
     "6d6bbae143d832006294945121d1f1fc",
 )
-IMAGENET_FULL = RemoteFile(
-    _KERAS_FILES + "vgg16_weights_tf_dim_ordering_tf_kernels.h5",
-    "64373286793e3c8b2b4e3219cbf3544b",
-)
 
-#: Names of ImageNet's 1,000 classes. Source: keras/src/applications/imagenet_utils.py.
-IMAGENET_CLASSES = RemoteFile(
-    "https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json",
-    "c2c37ea517e94d9795004a39431a14cb",
-)
+
+def choice(asked: Any, choices: tuple[str, ...], reason: str = "asked for") -> str:
+    """What was asked for, if it is one of the choices or may be the path of a weights file.
+
+    Args:
+        asked: A name or a path.
+        choices: The names that there are.
+        reason: Why it is asked for, in an error.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    if isinstance(asked, (str, os.PathLike)) and (text := os.fspath(asked)):
+        known = text in choices or Path(text).suffix in (".npz", ".h5", ".keras")
+        if known or os.path.exists(text):  # noqa: PTH110 (a name that no disk would bear is none)
+            return text
+    raise ValueError(
+        f"unknown weights {asked!r} ({reason}); choose one of {', '.join(choices)}, or the path of "
+        f"a .npz, .weights.h5, .h5 or .keras file"
+    )
 
 
 def read(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
@@ -65,9 +79,7 @@ def read(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
         PermissionError: It may not be read.
         ValueError: The file is damaged, too large or no weights file.
     """
-    path = Path(path)
-    with contextlib.suppress(RuntimeError):  # "~somebody" whom nobody knows
-        path = path.expanduser()
+    path = expanded(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"no weights file {path}; name a .npz, .weights.h5, .h5 or .keras file, or one of "
@@ -103,7 +115,7 @@ def class_names(path: Path, layers: dict[str, list[np.ndarray]]) -> list[str]:
     if head is None or len(head) != 2 or head[0].ndim != 2:
         raise ValueError(f"{path.name} has no head, so it cannot name what a photo shows")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(expanded(path), allow_pickle=False) as file:
             names = [str(name) for name in file["classes"]]
     except Exception:  # not there, pickled, damaged
         raise ValueError(f"{path.name} has no list of classes that can be read") from None
@@ -157,6 +169,18 @@ def fit_to(
     return fitted
 
 
+def fill(model: Any, layers: dict[str, list[np.ndarray]], label: str) -> None:
+    """Put weights into a model once ``fit_to`` has checked them all.
+
+    Raises:
+        ValueError: They are not for this model.
+    """
+    filled = {layer.name: layer for layer in model.layers if layer.weights}
+    wanted = {name: [tuple(w.shape) for w in layer.weights] for name, layer in filled.items()}
+    for name, arrays in fit_to(layers, wanted, label).items():
+        filled[name].set_weights(arrays)
+
+
 def _listed(shapes: list[tuple[int, ...]]) -> str:
     return " and ".join([*map(str, shapes[:4]), "more"][: len(shapes)])
 
@@ -168,10 +192,8 @@ def _read_any(path: Path) -> dict[str, list[np.ndarray]]:
         members = archive.infolist()
         if sum(member.file_size for member in members) > MAX_BYTES:
             raise ValueError(f"it would unpack to more than {MAX_BYTES:,} bytes")
-        if any(
-            member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-            for member in members
-        ):
+        usual = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+        if not {member.compress_type for member in members} <= usual:
             raise ValueError("it is packed in a way that neither Keras nor NumPy uses")
         if "model.weights.h5" not in archive.namelist():
             return _read_npz(archive)
@@ -198,7 +220,15 @@ def _read_h5(path: Path) -> dict[str, list[np.ndarray]]:
     """Read arrays from where ``hdf5`` says they lie; it runs apart since HDF5 may crash."""
     layers = {}
     with path.open("rb") as file:
-        places = _places(path)
+        program = subprocess.run(
+            [sys.executable, "-m", "helpers.safety.hdf5", path.resolve()],
+            cwd=_ROOT,
+            capture_output=True,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        if program.returncode:
+            raise ValueError("the HDF5 library cannot cope with it")
+        places = json.loads(program.stdout)
         if isinstance(places, str):
             raise ValueError(places)
         arrays = [(name, *place) for name, several in places.items() for place in several]
@@ -210,19 +240,6 @@ def _read_h5(path: Path) -> dict[str, list[np.ndarray]]:
             numbers = np.fromfile(file, dtype, math.prod(shape)).reshape(shape)
             layers.setdefault(name, []).append(numbers)
     return layers
-
-
-def _places(path: Path) -> dict[str, list[tuple[int, list[int], str]]] | str:
-    """What ``hdf5`` prints about a file: the places of its arrays, or what is wrong."""
-    program = subprocess.run(
-        [sys.executable, "-m", "helpers.hdf5", path.resolve()],
-        cwd=Path(__file__).resolve().parents[1],
-        capture_output=True,
-        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-    )
-    if program.returncode:
-        return "the HDF5 library cannot cope with it"
-    return json.loads(program.stdout)
 
 
 def _renamed_in_order(

@@ -1,6 +1,6 @@
 """Where an HDF5 weights file keeps its arrays: read in a process of its own.
 
-    python -m helpers.hdf5 FILE
+    python -m helpers.safety.hdf5 FILE
 
 The HDF5 library crashes or never ends on some damaged files. So ``weights`` never opens one itself:
 this program does, ends after ``SECONDS`` at the latest, and prints for each layer where in the file
@@ -13,18 +13,15 @@ import faulthandler
 import json
 import os
 import sys
-from typing import Any, NamedTuple
+from typing import Any
+
+import h5py
 
 #: Keras's own files take a hundredth of this.
 SECONDS = 4
 
-
-class Place(NamedTuple):
-    """An array inside a file: its first byte, its shape and NumPy's name for its numbers."""
-
-    offset: int
-    shape: tuple[int, ...]
-    dtype: str
+#: An array inside a file: its first byte, its shape and NumPy's name for its numbers.
+Place = tuple[int, tuple[int, ...], str]
 
 
 def index(path: str | os.PathLike) -> dict[str, list[Place]]:
@@ -37,8 +34,6 @@ def index(path: str | os.PathLike) -> dict[str, list[Place]]:
         ValueError: An array is not simply stored in this file, or a name leads out of it.
         Exception: Whatever h5py raises on a damaged file, if it does not crash.
     """
-    import h5py
-
     with h5py.File(path, "r") as file:
         whole = file.get("model_weights", getlink=True) is not None  # a model, not weights only
         root = _at(file, "model_weights") if whole else file
@@ -46,11 +41,11 @@ def index(path: str | os.PathLike) -> dict[str, list[Place]]:
             groups = {name: _at(root, name) for name in _texts(root.attrs["layer_names"])}
             keys = {name: _texts(group.attrs["weight_names"]) for name, group in groups.items()}
         else:  # Keras 3's
-            groups = {name: _at(root, f"layers/{name}") for name in _at(root, "layers")}
+            layers = {name: _at(root, f"layers/{name}") for name in _at(root, "layers")}
             groups = {
-                name: _at(group, "vars")
-                for name, group in groups.items()
-                if group.get("vars", getlink=True) is not None
+                name: _at(layer, "vars")
+                for name, layer in layers.items()
+                if layer.get("vars", getlink=True) is not None
             }
             keys = {name: sorted(group, key=int) for name, group in groups.items()}
         places = {
@@ -65,8 +60,6 @@ def _texts(names: Any) -> list[str]:
 
 def _at(group: Any, path: str) -> Any:
     """What lies at a path in a file, and in this very file: links may lead to any other."""
-    import h5py
-
     for part in path.strip("/").split("/"):
         if not isinstance(group.get(part, getlink=True), h5py.HardLink):
             raise ValueError(f"{path} is missing, or a link to elsewhere")
@@ -76,8 +69,6 @@ def _at(group: Any, path: str) -> Any:
 
 def _place(found: Any, name: str) -> Place:
     """Where an array lies; only one stored whole, so that it takes no more memory than the file."""
-    import h5py
-
     if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "fiu":
         raise ValueError(f"{name} is no array of numbers")
     offset, stored = found.id.get_offset(), found.id.get_storage_size()
@@ -87,12 +78,10 @@ def _place(found: Any, name: str) -> Place:
             f"{name} is packed, in pieces or in another file; Keras stores arrays whole: save it "
             f"with Keras, or as .npz"
         )
-    return Place(offset, found.shape, found.dtype.str)
+    return offset, found.shape, found.dtype.str
 
 
 def _main() -> None:
-    import h5py  # noqa: F401 (loading it may take a while, reading may not)
-
     faulthandler.dump_traceback_later(SECONDS, exit=True)
     try:
         print(json.dumps(index(sys.argv[1])))
