@@ -8,26 +8,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.layers import checked_batch, conv_layers, find, model_input
-from helpers.memory import give_back_freed
+from helpers.layers import checked_batch, conv_layers, find, model_input, sub_model
+from helpers.safety import give_back_freed
 
 #: How strongly ``read_back`` holds its reader back; the best of these is taken for each layer.
 _RIDGES = 10.0 ** np.arange(-2, 6)
 
-_sub_models: weakref.WeakKeyDictionary[Any, dict] = weakref.WeakKeyDictionary()
+_passes: weakref.WeakKeyDictionary[Any, dict] = weakref.WeakKeyDictionary()
 
 
 class ReadBack(NamedTuple):
-    """A photo as it can be read from one layer's feature maps.
+    """A photo as far as something else tells it, such as one layer's feature maps."""
 
-    Attributes:
-        picture: float32 (rows, cols), grey values 0–1, clipped.
-        share: R², how much of the grey values' variance was read: 1 is everything, 0 no more than
-            an even grey.
-    """
-
-    picture: np.ndarray
-    share: float
+    picture: np.ndarray  # float32 (rows, cols), grey values 0–1
+    share: float  # R², how much of the variance is there: 1 is all, 0 no more than an even grey
 
 
 class MapStatistics(NamedTuple):
@@ -37,12 +31,23 @@ class MapStatistics(NamedTuple):
     channels: int
     sparsity: float  # share of zeros among all numbers of the maps
     dead: int  # channels that are 0 everywhere
+
+
+class OneMap(NamedTuple):
+    """What there is to say about a single feature map."""
+
+    zeros: float  # share of its numbers that are 0, 0–1
     mean: float
     largest: float
+    row: int  # where the largest number is (the topmost, then leftmost of several)
+    col: int
 
 
 def feature_maps(
-    model: Any, batch: np.ndarray, layers: Sequence[str | int] | str | int | None = None
+    model: Any,
+    batch: np.ndarray,
+    layers: Sequence[str | int] | str | int | None = None,
+    what: str = "output",
 ) -> dict[str, np.ndarray]:
     """What chosen layers answer to a batch, computed in one compiled pass.
 
@@ -53,6 +58,7 @@ def feature_maps(
         model: A ``keras.Model``.
         batch: float array (n, rows, cols, channels), for VGG16 what ``images.prepare`` returns.
         layers: Names or indexes of layers, one or several; None for every convolution.
+        what: "output", or "input" for what flows into the layers.
 
     Returns:
         float32 arrays (n, rows, cols, channels) by layer name, in the order asked for.
@@ -60,44 +66,40 @@ def feature_maps(
     Raises:
         ValueError: No such layer, or a batch that does not fit the model.
     """
-    import tensorflow as tf
-
     if layers is None:
-        names = [layer.name for layer in conv_layers(model)]
-    else:
-        wanted = [layers] if isinstance(layers, (str, int, np.integer)) else layers
-        names = [_name(model, layer) for layer in wanted]
+        layers = [layer.name for layer in conv_layers(model)]
+        if not layers:
+            raise ValueError(f"{model.name} has no convolutions")
+    wanted = [layers] if isinstance(layers, (str, int, np.integer)) else layers
+    names = tuple(dict.fromkeys(find(model, layer).name for layer in wanted))
     if not names:
         raise ValueError(f"no layers chosen; {model.name} has {len(model.layers)}")
-    batch = tf.convert_to_tensor(checked_batch(model, batch))
-    kept = _sub_models.setdefault(model, {})
-    key = tuple(dict.fromkeys(names))
-    if key not in kept:
-        kept[key] = _sub_model(model, key)
+    batch = checked_batch(model, batch)
+    kept = _passes.setdefault(model, {})
+    if (what, names) not in kept:
+        kept[what, names] = _compiled(model, names, what)
     too_small = ValueError(
         f"photos of {batch.shape[1]} × {batch.shape[2]} pixels are too small for "
         f"{model.name}: nothing is left of them after its pooling"
     )
     try:
-        outputs = kept[key](batch)
+        outputs = kept[what, names](batch)
     except Exception as error:  # TensorFlow's own words for it fill a page
         if None in model_input(model).shape[1:]:
             raise too_small from error
         raise
-    maps = {name: np.asarray(outputs[name], dtype=np.float32) for name in key}
+    maps = {name: np.asarray(outputs[name], dtype=np.float32) for name in names}
     if not all(found.size for found in maps.values()):  # some processors convolve nothing, too
         raise too_small
     return maps
 
 
 def sparsity(maps: np.ndarray) -> np.ndarray:
-    """Share of zeros in each channel.
+    """Share of zeros in each channel, float (channels,), for maps (..., channels).
 
-    Args:
-        maps: (..., channels), such as (rows, cols, channels).
-
-    Returns:
-        float array (channels,), 0–1.
+    Example:
+        >>> sparsity(np.array([[0.0, 2.0], [3.0, 1.0]])).tolist()
+        [0.5, 0.0]
     """
     return np.mean(maps.reshape(-1, maps.shape[-1]) == 0, axis=0)
 
@@ -116,52 +118,36 @@ def by_activity(maps: np.ndarray) -> np.ndarray:
     return np.argsort(-means, kind="stable")
 
 
+def one_map(plane: np.ndarray) -> OneMap:
+    """The share of zeros, the mean, the largest number and its place, for a map (rows, cols)."""
+    row, col = np.unravel_index(plane.argmax(), plane.shape)
+    zeros, mean = np.mean(plane == 0), plane.mean(dtype=np.float64)
+    return OneMap(float(zeros), float(mean), float(plane.max()), int(row), int(col))
+
+
 def statistics(maps: dict[str, np.ndarray]) -> list[MapStatistics]:
-    """Sparsity, dead channels, mean and largest activation of every layer."""
+    """How many zeros and how many dead channels every layer has."""
     return [
-        MapStatistics(
-            name,
-            layer_maps.shape[-1],
-            float(np.mean(layer_maps == 0)),
-            len(dead_channels(layer_maps)),
-            float(layer_maps.mean(dtype=np.float64)),
-            float(layer_maps.max()),
-        )
-        for name, layer_maps in maps.items()
+        MapStatistics(name, found.shape[-1], float(np.mean(found == 0)), len(dead_channels(found)))
+        for name, found in maps.items()
     ]
 
 
 def distances(first: dict[str, np.ndarray], second: dict[str, np.ndarray]) -> dict[str, float]:
-    """How far apart two photos' maps are, layer by layer.
-
-    Args:
-        first: Feature maps by layer name, as ``feature_maps`` returns them.
-        second: The same layers' maps of another photo of the same size.
-
-    Returns:
-        The Euclidean distance of the two photos' maps in each layer.
+    """How far apart two photos' maps are: the Euclidean distance, by layer name.
 
     Raises:
         ValueError: Other layers, or photos of another size.
     """
-    if list(first) != list(second):
-        raise ValueError("both photos need the maps of the same layers")
-    result = {}
-    for name, maps in first.items():
-        if maps.shape != second[name].shape:
-            raise ValueError(f"{name} has maps of {maps.shape} and of {second[name].shape}")
-        result[name] = float(np.linalg.norm(maps - second[name]))
-    return result
+    if first.keys() != second.keys() or any(first[k].shape != second[k].shape for k in first):
+        raise ValueError("both photos need the maps of the same layers, of the same size")
+    return {name: float(np.linalg.norm(maps - second[name])) for name, maps in first.items()}
 
 
 def edge_and_inside(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean activation of the outermost ring of positions, and of all others, by channel.
 
-    Args:
-        maps: (rows, cols, channels), at least 3 rows and cols.
-
-    Returns:
-        Two float64 arrays (channels,): ring, and inside.
+    Two float64 arrays (channels,), for maps (rows, cols, channels) of at least 3 rows and cols.
 
     Raises:
         ValueError: Another shape, or maps that have no inside.
@@ -191,9 +177,6 @@ def read_back(maps: np.ndarray, grey: np.ndarray) -> ReadBack:
     Args:
         maps: float (rows, cols, channels), one photo's.
         grey: float (photo rows, photo cols), 0–1; whole multiples of the maps' rows and cols.
-
-    Returns:
-        A ``ReadBack``.
 
     Raises:
         ValueError: Sizes that don't fit each other, or a photo that is the same everywhere.
@@ -229,22 +212,34 @@ def read_back(maps: np.ndarray, grey: np.ndarray) -> ReadBack:
             best = error
     guess = (patches - best + typical).reshape(rows, cols, high, wide)
     guess = guess.swapaxes(1, 2).reshape(grey.shape)
-    share = 1 - np.square(guess - grey).sum() / np.square(grey - grey.mean()).sum()
-    return ReadBack(np.clip(guess, 0, 1).astype(np.float32), float(share))
+    return _as_far_as(guess, grey)
 
 
-def _name(model: Any, layer: str | int) -> str:
-    return find(model, int(layer) if isinstance(layer, np.integer) else layer).name
+def mean_squares(grey: np.ndarray, squares: int = 14) -> ReadBack:
+    """A photo with every square of pixels at its mean grey, to compare ``read_back`` with.
+
+    The rows and cols of the photo (rows, cols) are multiples of ``squares``.
+
+    Example:
+        >>> mean_squares(np.array([[0.0, 0.5], [0.5, 1.0]]), squares=1).share
+        0.0
+    """
+    high, wide = grey.shape[0] // squares, grey.shape[1] // squares
+    means = grey.reshape(squares, high, squares, wide).mean(axis=(1, 3))
+    return _as_far_as(np.kron(means, np.ones((high, wide))), grey)
 
 
-def _sub_model(model: Any, names: tuple[str, ...]) -> Any:
-    """A compiled function from a batch to those layers' outputs, traced here and never again."""
+def _as_far_as(guess: np.ndarray, grey: np.ndarray) -> ReadBack:
+    wrong, varied = np.square(guess - grey).sum(), np.square(grey - grey.mean()).sum()
+    return ReadBack(np.clip(guess, 0, 1).astype(np.float32), float(1 - wrong / varied))
+
+
+def _compiled(model: Any, names: tuple[str, ...], what: str) -> Any:
+    """A function from a batch to what those layers do, traced here and never again."""
     import tensorflow as tf
 
-    from helpers.quiet import keras
-
     give_back_freed()
-    photo = model_input(model)
-    inner = keras.Model(photo, {name: find(model, name).output for name in names})
-    compiled = tf.function(lambda batch: inner(batch, training=False))
-    return compiled.get_concrete_function(tf.TensorSpec(photo.shape, tf.float32, name="photo"))
+    inner, photo = sub_model(model, names, what), model_input(model)
+    compiled = tf.function(lambda batch: inner(batch, training=False), autograph=False)
+    traced = compiled.get_concrete_function(tf.TensorSpec(photo.shape, tf.float32, name="photo"))
+    return lambda batch: traced(tf.convert_to_tensor(batch))

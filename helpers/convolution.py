@@ -8,19 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
-from helpers.layers import (
-    check_index,
-    checked_batch,
-    conv_layers,
-    kernel_and_bias,
-    model_input,
-    zeros_around,
-)
+from helpers.filters import unit_filters
+from helpers.layers import check_index, kernel_and_bias, zeros_around
 
 #: Kernels that people designed, float32 (3, 3), by name. All are laid on a grey image.
 #: Sources: Sobel & Feldman 1968 (as in ``cv2.Sobel``); the Laplacian with its 4 direct neighbors
@@ -52,7 +47,7 @@ class Decomposition:
     bias: float
     activation: np.ndarray
 
-    @property
+    @cached_property
     def shares(self) -> np.ndarray:
         """Each channel's share of the filter's work, float64 (in,), 0–1.
 
@@ -63,7 +58,7 @@ class Decomposition:
         work = np.array([cv2.norm(self.partials[:, :, c], cv2.NORM_L1) for c in range(depth)])
         return work / work.sum() if work.any() else work
 
-    @property
+    @cached_property
     def by_share(self) -> np.ndarray:
         """Input channels from the largest share to the smallest; equal ones keep their order."""
         return np.argsort(-self.shares, kind="stable")
@@ -71,28 +66,21 @@ class Decomposition:
 
 @dataclass(frozen=True, eq=False)
 class Probe:
-    """One number of a feature map, with everything that went into it.
+    """One number of a feature map, with everything that went into it."""
 
-    Attributes:
-        patch: float32 (rows, cols, in); the numbers under the kernel, 0 where it hangs over the
-            edge.
-        inside: bool (rows, cols); False where the patch lies outside the input (zero padding).
-        kernel: float32 (rows, cols, in); the filter's weights.
-        products: float32 (rows, cols, in); patch × kernel.
-        sums: float32 (in,); the products of each channel added up.
-        total: The sum of the sums.
-        bias: The filter's bias.
-        activation: The layer's activation function of total + bias: the number in the map.
-    """
+    patch: np.ndarray  # float32 (rows, cols, in); under the kernel, 0 where it hangs over the edge
+    inside: np.ndarray  # bool (rows, cols); False where the patch lies in the zero padding
+    kernel: np.ndarray  # float32 (rows, cols, in); the filter's weights
+    products: np.ndarray  # float32 (rows, cols, in); patch × kernel
+    sums: np.ndarray  # float32 (in,); the products of each channel added up
+    total: float  # the sum of the sums
+    bias: float  # the filter's bias
+    activation: float  # the layer's activation function of total + bias: the number in the map
 
-    patch: np.ndarray
-    inside: np.ndarray
-    kernel: np.ndarray
-    products: np.ndarray
-    sums: np.ndarray
-    total: float
-    bias: float
-    activation: float
+    @property
+    def padding(self) -> int:
+        """How many of the patch's numbers are zero padding."""
+        return int(np.sum(~self.inside)) * self.patch.shape[-1]
 
 
 class Match(NamedTuple):
@@ -113,24 +101,33 @@ def decompose(layer: Any, inputs: np.ndarray, filter_index: int) -> Decompositio
         inputs: What flows into the layer: float array (1, rows, cols, in) or (rows, cols, in).
         filter_index: Which filter, from 0.
 
-    Returns:
-        A ``Decomposition``.
-
     Raises:
         ValueError: No convolution, no such filter, or inputs of another shape, too small for the
             kernel, or with NaN or infinity.
+
+    Example:
+        >>> from helpers.quiet import keras
+        >>> blur = keras.layers.Conv2D(1, 3, activation="relu", kernel_initializer="ones")
+        >>> maps = blur(np.ones((1, 5, 5, 2)))
+        >>> apart = decompose(blur, np.ones((5, 5, 2)), 0)
+        >>> apart.partials[0, 0].tolist(), float(apart.total[0, 0]), apart.activation.shape
+        ([9.0, 9.0], 18.0, (3, 3))
     """
-    images, slices, bias = _parts(layer, inputs, filter_index)
-    geometry = _geometry(layer, images.shape[:2])
-    channels = np.ascontiguousarray(images.transpose(2, 0, 1))
-    partials = np.empty((len(channels), *geometry.size), np.float32)
-    total = np.zeros(geometry.size, np.float64)
-    for index, channel in enumerate(channels):
-        partials[index] = _correlate(layer, channel, slices[:, :, index], geometry)
-        total += partials[index]
+    framed, _, kernel, bias = _parts(layer, inputs, filter_index)
+    (row_gap, col_gap), (row_step, col_step) = layer.dilation_rate, layer.strides
+    spread = np.zeros((len(framed), *_reach(layer)), np.float32)  # a dilated kernel has gaps
+    spread[:, ::row_gap, ::col_gap] = kernel.transpose(2, 0, 1)
+    rows, cols = np.subtract(framed.shape, spread.shape)[1:] + 1  # beyond, it hangs over the edge
+    partials = []
+    for channel, weights in zip(framed, spread, strict=True):
+        everywhere = cv2.filter2D(
+            channel, cv2.CV_32F, weights, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT
+        )
+        partials.append(everywhere[:rows:row_step, :cols:col_step])
+    partials = np.stack(partials)
+    total = partials.sum(axis=0, dtype=np.float64).astype(np.float32)
     if not np.isfinite(total).all():
         raise ValueError(f"the inputs of {layer.name} or its weights hold NaN or infinity")
-    total = total.astype(np.float32)
     activation = _activate(layer, total + np.float32(bias))
     return Decomposition(partials.transpose(1, 2, 0), total, bias, activation)
 
@@ -139,97 +136,59 @@ def probe(layer: Any, inputs: np.ndarray, filter_index: int, row: int, col: int)
     """Take one number of a filter's feature map apart, product by product.
 
     Args:
-        layer: A ``keras.layers.Conv2D`` whose weights exist.
-        inputs: What flows into the layer: float array (1, rows, cols, in) or (rows, cols, in).
+        layer: As for ``decompose``, and so are ``inputs`` and ``filter_index``.
+        inputs: What flows into the layer.
         filter_index: Which filter, from 0.
         row: Row of the number in the feature map, from 0 at the top.
-        col: Column of the number in the feature map, from 0 at the left.
-
-    Returns:
-        A ``Probe``.
+        col: Its column, from 0 at the left.
 
     Raises:
         ValueError: As for ``decompose``, or a row or column outside the feature map.
     """
-    images, kernel, bias = _parts(layer, inputs, filter_index)
-    before, _, size = _geometry(layer, images.shape[:2])
-    row = check_index(row, size[0], "row", f"{layer.name}'s map")
-    col = check_index(col, size[1], "column", f"{layer.name}'s map")
-    places, valid = [], []
-    for axis, position in enumerate((row, col)):
-        first = position * layer.strides[axis] - before[axis]
-        place = first + np.arange(kernel.shape[axis]) * layer.dilation_rate[axis]
-        valid.append((place >= 0) & (place < images.shape[axis]))
-        places.append(place.clip(0, images.shape[axis] - 1))
-    inside = np.outer(*valid)
-    patch = images[np.ix_(*places)] * inside[:, :, np.newaxis]
+    framed, inside, kernel, bias = _parts(layer, inputs, filter_index)
+    places = []
+    for axis, (index, what) in enumerate(((row, "row"), (col, "column"))):
+        step, reach = layer.strides[axis], _reach(layer)[axis]
+        count = (inside.shape[axis] - reach) // step + 1
+        first = check_index(index, count, what, f"{layer.name}'s map") * step
+        places.append(slice(first, first + reach, layer.dilation_rate[axis]))
+    patch, inside = framed[(slice(None), *places)].transpose(1, 2, 0), inside[tuple(places)]
     products = patch * kernel
     sums = products.sum(axis=(0, 1), dtype=np.float64)
     total = np.float32(sums.sum())
-    activation = _activate(layer, np.full((1, 1), total + np.float32(bias)))
-    return Probe(
-        patch,
-        inside,
-        kernel,
-        products,
-        sums.astype(np.float32),
-        float(total),
-        bias,
-        float(activation[0, 0]),
-    )
+    activation = float(_activate(layer, np.full((1, 1), total + np.float32(bias)))[0, 0])
+    sums = sums.astype(np.float32)
+    return Probe(patch, inside, kernel, products, sums, float(total), bias, activation)
 
 
-def input_of(layer: Any, model: Any, batch: np.ndarray) -> np.ndarray:
-    """What flows into one layer when the model sees a batch: float32 (n, rows, cols, in).
+def running_sums(decomposition: Decomposition, counts: Sequence[int]) -> np.ndarray:
+    """The sum of the first few partials, the largest share first, for several counts.
 
-    Raises:
-        ValueError: The batch does not fit the model.
+    float32 (rows, cols, len(counts)); counts such as (1, 2, 4, 8).
     """
-    if layer.input is model_input(model):
-        return checked_batch(model, batch)
-    return _run(model, {layer.name: layer.input}, batch)[layer.name]
-
-
-def inputs_of(model: Any, batch: np.ndarray) -> dict[str, np.ndarray]:
-    """What flows into every convolution when the model sees a batch, in one pass.
-
-    Returns:
-        float32 arrays (n, rows, cols, in) by layer name, in the model's order.
-
-    Raises:
-        ValueError: The batch does not fit the model, or the model has no convolutions.
-    """
-    tensors = {layer.name: layer.input for layer in conv_layers(model)}
-    if not tensors:
-        raise ValueError(f"{model.name} has no convolutions")
-    return _run(model, tensors, batch)
-
-
-def running_sums(
-    decomposition: Decomposition, counts: Sequence[int], order: Sequence[int] | None = None
-) -> np.ndarray:
-    """The sum of the first few partials, for several counts.
-
-    Args:
-        decomposition: What ``decompose`` returned.
-        counts: How many partials to add up, such as (1, 2, 4, 8).
-        order: Input channels in the order in which they are added; by share if left out.
-
-    Returns:
-        float32 (rows, cols, len(counts)).
-
-    Raises:
-        ValueError: A count below 1 or above the number of channels ordered.
-    """
-    order = decomposition.by_share if order is None else np.asarray(order)
-    for count in counts:
-        if not 1 <= count <= len(order):
-            raise ValueError(f"{count} partial sums cannot be added up; choose 1 to {len(order)}")
+    order = decomposition.by_share
     return np.dstack([decomposition.partials[:, :, order[:count]].sum(axis=-1) for count in counts])
 
 
+def doubling(depth: int) -> list[int]:
+    """At most eight counts from 1 to depth, each about twice the one before.
+
+    Example:
+        >>> doubling(128)
+        [1, 2, 4, 8, 16, 32, 64, 128]
+    """
+    return sorted({round(depth ** (place / 7)) for place in range(8)})
+
+
+def correlation(one: np.ndarray, other: np.ndarray) -> float:
+    """Pearson's r of two maps of one size, -1 to 1; 0 where either is the same everywhere."""
+    if np.ptp(one) == 0 or np.ptp(other) == 0:
+        return 0.0
+    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
+
+
 def most_alike(bank: np.ndarray, kernel: np.ndarray) -> Match:
-    """The learned filter that is most alike to a grey kernel.
+    """The learned filter that is most alike to a grey kernel; the first of several.
 
     The kernel is laid on every input channel alike, which makes it a filter of the bank's depth.
     Likeness is the correlation of the two filters' numbers without subtracting means (the cosine
@@ -240,70 +199,41 @@ def most_alike(bank: np.ndarray, kernel: np.ndarray) -> Match:
         bank: float (rows, cols, in, out), a layer's kernel.
         kernel: float (rows, cols).
 
-    Returns:
-        The first of the most alike filters.
-
     Raises:
-        ValueError: The two have different rows and columns, or the kernel is 0 everywhere.
+        ValueError: The two have different rows and columns.
     """
-    bank, kernel = np.asarray(bank, np.float64), np.asarray(kernel, np.float64)
+    bank, kernel = np.asarray(bank), np.asarray(kernel)
     if bank.ndim != 4 or kernel.shape != bank.shape[:2]:
         raise ValueError(
             f"a kernel {kernel.shape} cannot be compared with filters of the shape {bank.shape}"
         )
-    if not kernel.any():
-        raise ValueError("a kernel that is 0 everywhere is like nothing")
-    flat = bank.reshape(-1, bank.shape[-1])
-    template = np.repeat(kernel[:, :, np.newaxis], bank.shape[2], axis=2).ravel()
-    lengths = np.linalg.norm(flat, axis=0) * np.linalg.norm(template)
-    likeness = np.divide(template @ flat, lengths, out=np.zeros(len(lengths)), where=lengths > 0)
+    everywhere = np.repeat(kernel[:, :, np.newaxis, np.newaxis], bank.shape[2], axis=2)
+    likeness = np.einsum("rcif,rcij->f", unit_filters(bank), unit_filters(everywhere))
     best = int(likeness.argmax())
     return Match(best, float(likeness[best]))
 
 
 def filter_grey(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Slide a kernel over a grey image, zeros around it: float32, the image's own size.
-
-    Args:
-        image: float (rows, cols).
-        kernel: float (rows, cols), both odd.
-
-    Raises:
-        ValueError: An image or a kernel of another shape.
-    """
-    image = np.ascontiguousarray(image, dtype=np.float32)
-    kernel = np.asarray(kernel, dtype=np.float32)
-    if image.ndim != 2 or kernel.ndim != 2 or not all(side % 2 for side in kernel.shape):
-        raise ValueError(
-            f"the image is (rows, cols) and the kernel too, with odd sides; "
-            f"not {image.shape} and {kernel.shape}"
-        )
+    """Slide a kernel over a grey image, both (rows, cols), zeros around it; float32 of its size."""
+    image, kernel = (np.ascontiguousarray(array, np.float32) for array in (image, kernel))
     return cv2.filter2D(image, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT)
 
 
 def _parts(
     layer: Any, inputs: np.ndarray, filter_index: int
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """The images a filter sees (rows, cols, in), its weights (rows, cols, in) and its bias."""
-    from helpers.quiet import keras
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """What a filter sees, and its weights (rows, cols, in) and bias.
 
-    name = getattr(layer, "name", layer)
-    if not isinstance(layer, keras.layers.Conv2D):
-        raise ValueError(
-            f"layer {name!r} is a {type(layer).__name__}; "
-            f"only a Conv2D has filters that can be taken apart this way"
-        )
-    if not layer.built:
-        raise ValueError(f"layer {name!r} has no weights yet; build its model first")
-    if layer.data_format != "channels_last":
-        raise ValueError(f"layer {name!r} is {layer.data_format}; only channels_last is known here")
-    if getattr(layer.activation, "__name__", "") in _MIX_CHANNELS:
-        raise ValueError(
-            f"layer {name!r} ends in {layer.activation.__name__}, which mixes all filters' maps"
-        )
+    It sees float32 (in, rows, cols), framed in zeros if the layer pads; bool (rows, cols) says
+    where these lie inside of the frame.
+    """
     kernel, biases = kernel_and_bias(layer)
     filter_index = check_index(filter_index, kernel.shape[-1], "filter", layer.name)
-
+    ends_in = getattr(layer.activation, "__name__", "")
+    if layer.data_format != "channels_last":
+        raise ValueError(f"layer {layer.name!r} has its channels first; only channels last is read")
+    if ends_in in _MIX_CHANNELS:
+        raise ValueError(f"layer {layer.name!r} ends in {ends_in}, which mixes all filters' maps")
     images = np.asarray(inputs, dtype=np.float32)
     if images.ndim == 4 and images.shape[0] == 1:
         images = images[0]
@@ -314,62 +244,25 @@ def _parts(
             f"not {np.shape(inputs)}"
         )
     group = filter_index // (kernel.shape[-1] // layer.groups)
-    images = images[:, :, group * depth : (group + 1) * depth]
-    return images, kernel[:, :, :, filter_index], float(biases[filter_index])
-
-
-class _Geometry(NamedTuple):
-    """Zeros (rows, cols) before and after the input, and the (rows, cols) of the feature map."""
-
-    before: tuple[int, int]
-    after: tuple[int, int]
-    size: tuple[int, int]
-
-
-def _geometry(layer: Any, sizes: tuple[int, int]) -> _Geometry:
-    """Where a layer's kernel may lie on an input of (rows, cols)."""
-    axes = []
-    for size, kernel, stride, dilation in zip(
-        sizes, layer.kernel_size, layer.strides, layer.dilation_rate, strict=True
-    ):
-        reach = (kernel - 1) * dilation + 1
-        before, after = zeros_around(layer.padding, size, reach, stride)
-        count = (before + size + after - reach) // stride + 1
-        if count < 1:
+    images = images[:, :, group * depth : (group + 1) * depth].transpose(2, 0, 1)
+    zeros = []
+    for length, reach, stride in zip(images.shape[1:], _reach(layer), layer.strides, strict=True):
+        zeros.append(zeros_around(layer.padding, length, reach, stride))
+        if length + sum(zeros[-1]) < reach:
             raise ValueError(
                 f"{layer.name}'s kernel reaches over {reach} pixels and does not fit into "
-                f"inputs of {sizes[0]} × {sizes[1]}"
+                f"inputs of {images.shape[1]} × {images.shape[2]}"
             )
-        axes.append((before, after, count))
-    return _Geometry(*zip(*axes, strict=True))
+    inside = np.pad(np.ones(images.shape[1:], bool), zeros)
+    framed = np.pad(images, ((0, 0), *zeros))
+    return framed, inside, kernel[:, :, :, filter_index], float(biases[filter_index])
 
 
-def _correlate(
-    layer: Any, channel: np.ndarray, kernel: np.ndarray, geometry: _Geometry
-) -> np.ndarray:
-    """Slide one slice of a filter over one channel with zeros around it: float32 (rows, cols)."""
-    (top, left), (bottom, right), (rows, cols) = geometry
-    framed = cv2.copyMakeBorder(channel, top, bottom, left, right, cv2.BORDER_CONSTANT, value=0)
-    row_gap, col_gap = layer.dilation_rate
-    kernel_rows, kernel_cols = kernel.shape
-    spread = np.zeros(
-        ((kernel_rows - 1) * row_gap + 1, (kernel_cols - 1) * col_gap + 1), np.float32
-    )
-    spread[::row_gap, ::col_gap] = kernel
-    everywhere = cv2.filter2D(
-        framed, cv2.CV_32F, spread, anchor=(0, 0), borderType=cv2.BORDER_CONSTANT
-    )
-    row_step, col_step = layer.strides
-    return everywhere[: rows * row_step : row_step, : cols * col_step : col_step]
+def _reach(layer: Any) -> tuple[int, int]:
+    """Rows and cols of the input that a kernel covers, gaps of a dilation included."""
+    (rows, cols), (row_gap, col_gap) = layer.kernel_size, layer.dilation_rate
+    return (rows - 1) * row_gap + 1, (cols - 1) * col_gap + 1
 
 
 def _activate(layer: Any, numbers: np.ndarray) -> np.ndarray:
     return np.asarray(layer.activation(numbers), dtype=np.float32)
-
-
-def _run(model: Any, tensors: dict[str, Any], batch: np.ndarray) -> dict[str, np.ndarray]:
-    from helpers.quiet import keras
-
-    inner = keras.Model(model_input(model), tensors)
-    outputs = inner(checked_batch(model, batch), training=False)
-    return {name: np.asarray(outputs[name], dtype=np.float32) for name in tensors}

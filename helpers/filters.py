@@ -2,7 +2,8 @@
 
 A kernel is what a convolution holds: float (rows, cols, in, out). A *filter* is
 ``kernel[:, :, :, f]``, a *slice* is ``kernel[:, :, c, f]``: the part of filter f that looks at
-input channel c.
+input channel c. All functions that take a ``kernel`` refuse another shape, NaN and infinity with a
+ValueError.
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-#: What the first layer of VGG16 sees, in the order of its input channels. "Caffe" preprocessing
-#: (``images.prepare``) turns RGB into BGR, so channel 0 is blue.
-INPUT_COLORS = ("blue", "green", "red")
+from helpers.brightness import between
 
-#: Ways to turn weights into the brightness or color of squares; see ``scaled``.
-SCALES = ("0–1 per filter", "0–1 per layer", "signed")
+#: Ways to turn weights into the brightness or color of squares; see ``positions``.
+WEIGHT_SCALES = ("0–1 per filter", "0–1 per layer", "signed")
 
 #: The share of a layer's weights, in percent, that the "signed" scale keeps below full color.
 PERCENT = 97.0
@@ -46,14 +45,7 @@ class Pair(NamedTuple):
 
 
 def ranges(kernel: np.ndarray) -> Ranges:
-    """Smallest and largest weight of each filter, and the limit of the "signed" scale.
-
-    Args:
-        kernel: float (rows, cols, in, out).
-
-    Raises:
-        ValueError: Another shape, or NaN or infinity.
-    """
+    """Smallest and largest weight of each filter, and the limit of the "signed" scale."""
     kernel = _checked(kernel)
     sizes = np.abs(kernel).ravel()
     rank = int(np.ceil(sizes.size * PERCENT / 100)) - 1
@@ -61,64 +53,40 @@ def ranges(kernel: np.ndarray) -> Ranges:
     return Ranges(kernel.min(axis=(0, 1, 2)), kernel.max(axis=(0, 1, 2)), limit)
 
 
-def normalize(kernel: np.ndarray, by: str = "filter") -> np.ndarray:
-    """Weights to 0–1: the smallest becomes 0, the largest 1.
+def normalize(kernel: np.ndarray) -> np.ndarray:
+    """Each filter to 0–1: its smallest weight becomes 0, its largest 1; 0.5 if all are the same.
 
     This is the usual way to make a picture of a filter. It loses what each weight was: see
-    ``zero_level``.
-
-    Args:
-        kernel: float (rows, cols, in, out).
-        by: "filter" (each filter's own smallest and largest weight) or "layer" (those of all).
-
-    Returns:
-        float32 of the same shape, 0–1; 0.5 where all weights are the same.
-
-    Raises:
-        ValueError: Another shape, NaN or infinity, or another way.
-    """
-    kernel = _checked(kernel)
-    low, high = _low_high(ranges(kernel), by)
-    return _between(kernel, low, high)
-
-
-def zero_level(kernel: np.ndarray, by: str = "filter") -> np.ndarray:
-    """Where a weight of 0 lands when ``normalize`` has scaled a filter.
-
-    Args:
-        kernel: float (rows, cols, in, out).
-        by: "filter" or "layer".
-
-    Returns:
-        float32 (out,): 0 where no weight is negative, 1 where none is positive, beyond these
-        where 0 itself lies outside a filter's range; 0.5 where all weights are the same.
-
-    Raises:
-        ValueError: As for ``normalize``.
+    ``zero_level``. float32 of the kernel's shape.
     """
     found = ranges(kernel)
-    low, high = _low_high(found, by)
-    return _between(np.zeros_like(found.low), low, high)
+    return between(kernel, found.low, found.high, flat=0.5)
+
+
+def zero_level(kernel: np.ndarray) -> np.ndarray:
+    """Where a weight of 0 lands when ``normalize`` has scaled a filter, float32 (out,).
+
+    0 where no weight is negative, 1 where none is positive, beyond these where 0 itself lies
+    outside a filter's range; 0.5 where all weights are the same.
+
+    Example:
+        >>> zero_level(np.array([-1.0, 0.0, 3.0]).reshape(3, 1, 1, 1)).tolist()
+        [0.25]
+    """
+    found = ranges(kernel)
+    return between(np.zeros(len(found.low)), found.low, found.high, flat=0.5)
 
 
 def zero_centered(kernel: np.ndarray) -> np.ndarray:
-    """Each filter to 0–1 with 0 at exactly 0.5, whatever its weights.
-
-    Args:
-        kernel: float (rows, cols, in, out).
-
-    Returns:
-        float32 of the same shape: 0.5 + weight / (2 × the filter's largest magnitude).
-
-    Raises:
-        ValueError: Another shape, or NaN or infinity.
-    """
+    """Each filter to 0–1 with 0 at exactly 0.5: 0.5 + weight / (2 × its largest magnitude)."""
     found = ranges(kernel)
     largest = np.maximum(np.abs(found.low), np.abs(found.high))
-    return 0.5 + _checked(kernel) / np.where(largest > 0, largest, 1) / 2
+    return between(kernel, -largest, largest, flat=0.5)
 
 
-def scaled(weights: np.ndarray, scale: str, found: Ranges, filters: Any = slice(None)) -> Any:
+def positions(
+    weights: np.ndarray, scale: str, found: Ranges, filters: Any = slice(None)
+) -> np.ndarray:
     """Some of a layer's weights as positions in a color map.
 
     ==============  ===================================================================
@@ -130,7 +98,7 @@ def scaled(weights: np.ndarray, scale: str, found: Ranges, filters: Any = slice(
 
     Args:
         weights: float (..., n), the last axis being the chosen filters.
-        scale: One of ``SCALES``.
+        scale: One of ``WEIGHT_SCALES``.
         found: The ``ranges`` of the whole layer.
         filters: Which filters of the layer these n are.
 
@@ -140,29 +108,18 @@ def scaled(weights: np.ndarray, scale: str, found: Ranges, filters: Any = slice(
     Raises:
         ValueError: An unknown scale.
     """
-    if scale not in SCALES:
-        raise ValueError(f"no scale {scale!r}; choose one of {', '.join(SCALES)}")
-    if scale == "signed":
-        low, high = -found.limit, found.limit
-    elif scale == "0–1 per layer":
-        low, high = found.low.min(), found.high.max()
-    else:
-        low, high = found.low[filters], found.high[filters]
-    return np.clip(_between(weights, low, high), 0, 1)
+    if scale not in WEIGHT_SCALES:
+        raise ValueError(f"no scale {scale!r}; choose one of {', '.join(WEIGHT_SCALES)}")
+    low, high = {
+        "0–1 per filter": (found.low[filters], found.high[filters]),
+        "0–1 per layer": (found.low.min(), found.high.max()),
+        "signed": (-found.limit, found.limit),
+    }[scale]
+    return np.clip(between(weights, low, high, flat=0.5), 0, 1)
 
 
 def as_rgb(kernel: np.ndarray) -> np.ndarray:
-    """The first layer's input channels put from BGR, as VGG16 takes them, into RGB.
-
-    Args:
-        kernel: float (rows, cols, 3, out), channels blue, green, red.
-
-    Returns:
-        The same numbers, channels red, green, blue (a view, not a copy).
-
-    Raises:
-        ValueError: Not three input channels.
-    """
+    """The first layer's 3 input channels put from BGR, as VGG16 takes them, into RGB: a view."""
     kernel = _checked(kernel)
     if kernel.shape[2] != 3:
         raise ValueError(
@@ -171,46 +128,18 @@ def as_rgb(kernel: np.ndarray) -> np.ndarray:
     return kernel[:, :, ::-1]
 
 
-def cosines(kernel: np.ndarray) -> np.ndarray:
-    """How alike filters are: the cosine of the angle between any two.
-
-    1 means the same pattern at any strength, 0 nothing in common, -1 the exact opposite.
-
-    Args:
-        kernel: float (rows, cols, in, out).
-
-    Returns:
-        float64 (out, out), symmetric; 0 for a filter of zeros.
-
-    Raises:
-        ValueError: Another shape, or NaN or infinity.
-    """
-    kernel = _checked(kernel)
-    unit = _unit(kernel.reshape(-1, kernel.shape[-1]).astype(np.float64), axis=0)
-    return np.clip(unit.T @ unit, -1, 1)
-
-
 def near_duplicates(kernel: np.ndarray, count: int = 6, opposite: bool = False) -> list[Pair]:
-    """The pairs of filters that are most alike, the closest first.
+    """The pairs of filters that are most alike, the closest first, each with first < second.
 
-    Args:
-        kernel: float (rows, cols, in, out).
-        count: How many pairs, at most.
-        opposite: The most opposite pairs instead (cosine near -1).
-
-    Returns:
-        Pairs with first < second.
-
-    Raises:
-        ValueError: Another shape, NaN or infinity, or a count below 1.
+    How alike two are is the cosine of the angle between them: 1 means the same pattern at any
+    strength, 0 nothing in common (or a filter of zeros), -1 the exact opposite. At most ``count``
+    pairs; with ``opposite`` those most unlike instead.
     """
-    if count < 1:
-        raise ValueError(f"count is how many pairs to return, at least 1, not {count}")
-    similar = cosines(kernel)
-    first, second = np.triu_indices(len(similar), k=1)
-    values = similar[first, second]
-    order = np.argsort(values if opposite else -values, kind="stable")[:count]
-    return [Pair(int(first[i]), int(second[i]), float(values[i])) for i in order]
+    flat = unit_filters(kernel).reshape(-1, np.shape(kernel)[-1])
+    first, second = np.triu_indices(flat.shape[1], k=1)
+    cosines = np.clip(flat.T @ flat, -1, 1)[first, second]
+    order = np.argsort(cosines if opposite else -cosines, kind="stable")[:count]
+    return [Pair(int(first[k]), int(second[k]), float(cosines[k])) for k in order]
 
 
 def slice_similarity(kernel: np.ndarray) -> np.ndarray:
@@ -218,21 +147,13 @@ def slice_similarity(kernel: np.ndarray) -> np.ndarray:
 
     For the three color slices of a first layer: 1 is color-blind (red, green and blue get the
     same pattern), clearly below 0 is color-opponent (what one color raises, another lowers).
-
-    Args:
-        kernel: float (rows, cols, in, out) with in of at least 2.
-
-    Returns:
-        float64 (out,), from -1 / (in - 1) to 1.
-
-    Raises:
-        ValueError: Another shape, NaN or infinity, or a single slice.
+    float64 (out,), from -1 / (in - 1) to 1; a kernel with a single slice is refused.
     """
     kernel = _checked(kernel)
     depth = kernel.shape[2]
     if depth < 2:
         raise ValueError("filters with a single slice have nothing to compare")
-    unit = _unit(kernel.reshape(-1, depth, kernel.shape[-1]).astype(np.float64), axis=0)
+    unit = _unit(kernel.reshape(-1, depth, kernel.shape[-1]).astype(np.float64))
     # |u1 + … + un|² is the sum of all cosines, those of each slice with itself included
     with_itself = np.square(unit).sum(axis=(0, 1))
     total = np.square(unit.sum(axis=1)).sum(axis=0)
@@ -247,15 +168,8 @@ def orientation(kernel: np.ndarray) -> Orientation:
     stripes. Summed over slices, as Di Zenzo (1986, "A note on the gradient of a multi-image")
     does for color photos, it also sees edges between two colors of the same brightness.
 
-    Args:
-        kernel: float (rows, cols, in, out).
-
-    Returns:
-        Angles of the stripes and strengths: the difference of the two eigenvalues over their sum.
-        Filters without any slope, such as all those of 1 × 1, have strength 0.
-
-    Raises:
-        ValueError: Another shape, or NaN or infinity.
+    The strength is the difference of the two eigenvalues over their sum. Filters without any
+    slope, such as all those of 1 × 1, have strength 0.
     """
     kernel = _checked(kernel).astype(np.float64)
     across = (kernel[:-1, 1:] - kernel[:-1, :-1] + kernel[1:, 1:] - kernel[1:, :-1]) / 2
@@ -274,53 +188,12 @@ def smoothness(kernel: np.ndarray) -> float:
     Every filter is brought to length 1, so that strong and weak ones count the same. Then all
     pairs of weights side by side or one above the other, within a slice, are multiplied and
     summed, over the root of the product of the pairs' sums of squares: a correlation around 0.
-    1 is constant slices, 0 is what random numbers give, -1 a checkerboard.
-
-    Args:
-        kernel: float (rows, cols, in, out).
-
-    Returns:
-        A number from -1 to 1; 0 for a kernel of zeros.
-
-    Raises:
-        ValueError: Another shape, NaN or infinity, or kernels of 1 × 1, which have no neighbors.
+    1 is constant slices, 0 is what random numbers give (or zeros), -1 a checkerboard. Kernels of
+    1 × 1 have no neighbors and are refused.
     """
-    kernel = _checked(kernel)
+    kernel = unit_filters(kernel)
     if kernel.shape[0] * kernel.shape[1] < 2:
         raise ValueError("a 1 × 1 kernel has no neighboring weights to compare")
-    return _smoothness(_unit_filters(kernel))
-
-
-def shuffled_smoothness(kernel: np.ndarray, times: int = 200, seed: int = 0) -> np.ndarray:
-    """The smoothness of the same weights with their places mixed up: a baseline.
-
-    Each filter's places are permuted, all its slices alike, so that everything stays (strengths,
-    signs, colors) but who is whose neighbor.
-
-    Args:
-        kernel: float (rows, cols, in, out).
-        times: How many shuffles.
-        seed: Of the random permutations.
-
-    Returns:
-        float64 (times,).
-
-    Raises:
-        ValueError: As for ``smoothness``.
-    """
-    smoothness(kernel)  # the same complaints
-    kernel = _unit_filters(_checked(kernel))
-    random = np.random.default_rng(seed)
-    rows, cols, _, count = kernel.shape
-    places = kernel.reshape(rows * cols, -1, count)
-    found = []
-    for _ in range(times):
-        order = np.argsort(random.random((rows * cols, 1, count)), axis=0)
-        found.append(_smoothness(np.take_along_axis(places, order, axis=0).reshape(kernel.shape)))
-    return np.array(found)
-
-
-def _smoothness(kernel: np.ndarray) -> float:
     pairs = ((kernel[:-1], kernel[1:]), (kernel[:, :-1], kernel[:, 1:]))
     products = sum(np.vdot(one, other) for one, other in pairs)
     squares = [sum(np.vdot(pair[i], pair[i]) for pair in pairs) for i in (0, 1)]
@@ -328,32 +201,32 @@ def _smoothness(kernel: np.ndarray) -> float:
     return float(products / length) if length > 0 else 0.0
 
 
-def _unit_filters(kernel: np.ndarray) -> np.ndarray:
-    flat = kernel.reshape(-1, kernel.shape[-1]).astype(np.float64)
-    return _unit(flat, axis=0).reshape(kernel.shape)
+def shuffled_smoothness(kernel: np.ndarray, times: int = 200, seed: int = 0) -> np.ndarray:
+    """The smoothness of the same weights with their places mixed up, float64 (times,): a baseline.
+
+    Each filter's places are permuted, all its slices alike, so that everything stays (strengths,
+    signs, colors) but who is whose neighbor. The same ``seed`` gives the same permutations.
+    """
+    kernel, random = _checked(kernel), np.random.default_rng(seed)
+    rows, cols, _, count = kernel.shape
+    places = kernel.reshape(rows * cols, -1, count)
+    found = []
+    for _ in range(times):
+        order = np.argsort(random.random((rows * cols, 1, count)), axis=0)
+        found.append(smoothness(np.take_along_axis(places, order, axis=0).reshape(kernel.shape)))
+    return np.array(found)
 
 
-def _unit(vectors: np.ndarray, axis: int) -> np.ndarray:
-    """Vectors at length 1; those of zeros stay."""
-    length = np.linalg.norm(vectors, axis=axis, keepdims=True)
+def unit_filters(kernel: np.ndarray) -> np.ndarray:
+    """Each filter at length 1, float64; those of zeros stay."""
+    kernel = _checked(kernel).astype(np.float64)
+    return _unit(kernel.reshape(-1, kernel.shape[-1])).reshape(kernel.shape)
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    """Vectors along the first axis at length 1; those of zeros stay."""
+    length = np.linalg.norm(vectors, axis=0, keepdims=True)
     return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0)
-
-
-def _between(values: Any, low: Any, high: Any) -> np.ndarray:
-    """0 at low, 1 at high; 0.5 where these are the same."""
-    values, low, high = (np.asarray(array, np.float32) for array in (values, low, high))
-    spread = high - low
-    varied = spread > 1e-30
-    gain = np.divide(1, spread, out=np.zeros_like(spread), where=varied)
-    return (values - low) * gain + np.where(varied, np.float32(0), np.float32(0.5))
-
-
-def _low_high(found: Ranges, by: str) -> tuple[Any, Any]:
-    if by == "filter":
-        return found.low, found.high
-    if by == "layer":
-        return found.low.min(), found.high.max()
-    raise ValueError(f"weights are scaled by 'filter' or by 'layer', not by {by!r}")
 
 
 def _checked(kernel: np.ndarray) -> np.ndarray:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import numbers
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ class LayerCost(NamedTuple):
     kind: str  # the layer's class, such as "Conv2D"
     output_shape: tuple[int | None, ...]
     parameters: int
-    multiply_adds: int  # for one photo; additions of biases and ReLU are not counted
+    multiply_adds: int  # products for one photo, each with its addition; no biases, no ReLU
 
 
 class Arithmetic(NamedTuple):
@@ -30,10 +30,7 @@ class Arithmetic(NamedTuple):
 
 
 def conv_layers(model: Any) -> list[Any]:
-    """All 2-D convolutions of a model, in order.
-
-    A layer is a convolution if it is a ``keras.layers.Conv2D``, whatever its name.
-    """
+    """All ``keras.layers.Conv2D`` of a model, in order, whatever their names."""
     from helpers.quiet import keras
 
     return [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
@@ -50,11 +47,8 @@ def filter_shapes(model: Any) -> list[tuple[str, tuple[int, int, int, int]]]:
 
 def feature_map_shapes(model: Any) -> list[tuple[int, str, tuple[int | None, ...]]]:
     """Index in ``model.layers``, name and output shape (None, rows, cols, out) of each one."""
-    convolutions = {id(layer) for layer in conv_layers(model)}
     return [
-        (index, layer.name, output_shape(layer))
-        for index, layer in enumerate(model.layers)
-        if id(layer) in convolutions
+        (model.layers.index(layer), layer.name, output_shape(layer)) for layer in conv_layers(model)
     ]
 
 
@@ -78,9 +72,10 @@ def model_input(model: Any) -> Any:
     Raises:
         ValueError: The model has several inputs, or is not built.
     """
-    inputs = None
-    with contextlib.suppress(ValueError):  # what Keras 3.5 says where later ones have None
+    try:
         inputs = getattr(model, "inputs", None)
+    except ValueError:  # what Keras 3.5 says where later ones have None
+        inputs = None
     if not inputs:
         raise ValueError(f"{model.name} has no input yet; build it with keras.Input first")
     if len(inputs) != 1:
@@ -88,18 +83,29 @@ def model_input(model: Any) -> Any:
     return inputs[0]
 
 
-def checked_batch(model: Any, batch: np.ndarray) -> np.ndarray:
-    """A batch as a model takes it, or a sentence that says what is wrong with it.
+def sub_model(model: Any, layers: Iterable[str | int], what: str = "output") -> Any:
+    """A model that takes the same photos and hands on what some of the layers answer.
 
     Args:
-        model: A ``keras.Model`` with one input.
-        batch: Prepared photos, float, of the model's input shape.
-
-    Returns:
-        The batch as float32.
+        model: A ``keras.Model`` with one input; the new one shares its weights.
+        layers: Names or indexes of layers, each one's result by its name in a dict.
+        what: "output", or "input" for what flows into these layers.
 
     Raises:
-        ValueError: Another shape, no photo at all, no float numbers, or NaN or infinity among them.
+        ValueError: No such layer.
+    """
+    from helpers.quiet import keras
+
+    chosen = [find(model, layer) for layer in layers]
+    return keras.Model(model_input(model), {layer.name: getattr(layer, what) for layer in chosen})
+
+
+def checked_batch(model: Any, batch: np.ndarray) -> np.ndarray:
+    """A batch of prepared photos as float32, or a sentence that says what is wrong with it.
+
+    Raises:
+        ValueError: Not the shape of the model's one input, no photo at all, no float numbers, or
+            NaN or infinity among them.
     """
     batch, wanted = np.asarray(batch), tuple(model_input(model).shape)
     fits = batch.ndim == len(wanted) and all(
@@ -132,12 +138,8 @@ def zeros_around(padding: str, length: int, reach: int, stride: int) -> tuple[in
         stride: How far the kernel moves at each step.
 
     Example:
-        >>> zeros_around("same", length=224, reach=3, stride=1)
-        (1, 1)
-        >>> zeros_around("same", length=224, reach=3, stride=2)
-        (0, 1)
-        >>> zeros_around("valid", length=150, reach=3, stride=1)
-        (0, 0)
+        >>> zeros_around("same", 224, reach=3, stride=1), zeros_around("same", 224, 3, stride=2)
+        ((1, 1), (0, 1))
     """
     if padding != "same":
         return 0, 0
@@ -145,13 +147,20 @@ def zeros_around(padding: str, length: int, reach: int, stride: int) -> tuple[in
     return zeros // 2, zeros - zeros // 2
 
 
-def find(model: Any, layer: str | int) -> Any:
+def find(model: Any, layer: str | int, among: list[Any] | None = None) -> Any:
     """A layer by its name or its index in ``model.layers``.
 
-    Raises:
-        ValueError: There is no such layer; the message names those there are.
+    If there is no such one, a ValueError names the choices: those ``among``, by default all.
     """
-    return _find(model, layer, model.layers)
+    if isinstance(layer, numbers.Integral) and not isinstance(layer, bool):
+        if -len(model.layers) <= layer < len(model.layers):
+            return model.layers[layer]
+        raise ValueError(f"no layer {layer}; {model.name} has layers 0 to {len(model.layers) - 1}")
+    for candidate in model.layers:
+        if isinstance(layer, str) and candidate.name == layer:
+            return candidate
+    choices = _named(model.layers if among is None else among)
+    raise ValueError(f"no layer {layer!r}; {model.name} has {choices}")
 
 
 def find_conv(model: Any, layer: str | int) -> Any:
@@ -161,25 +170,13 @@ def find_conv(model: Any, layer: str | int) -> Any:
         ValueError: There is no such layer, or it has no filters; the message names the choices.
     """
     convolutions = conv_layers(model)
-    found = _find(model, layer, convolutions)
+    found = find(model, layer, convolutions)
     if not any(found is convolution for convolution in convolutions):
         raise ValueError(
             f"layer {found.name!r} is a {type(found).__name__}, not a Conv2D, and has no filters; "
             f"{model.name}'s convolutions are {_named(convolutions)}"
         )
     return found
-
-
-def _find(model: Any, layer: str | int, choices: list[Any]) -> Any:
-    if isinstance(layer, str):
-        for candidate in model.layers:
-            if candidate.name == layer:
-                return candidate
-    elif isinstance(layer, numbers.Integral) and not isinstance(layer, bool):
-        if -len(model.layers) <= layer < len(model.layers):
-            return model.layers[layer]
-        raise ValueError(f"no layer {layer}; {model.name} has layers 0 to {len(model.layers) - 1}")
-    raise ValueError(f"no layer {layer!r}; {model.name} has {_named(choices)}")
 
 
 def _named(layers: list[Any]) -> str:
@@ -196,8 +193,6 @@ def kernel_and_bias(layer: Any) -> tuple[Any, Any]:
     Raises:
         ValueError: The layer has no filters.
     """
-    import numpy as np
-
     from helpers.quiet import keras
 
     if not isinstance(layer, keras.layers.Conv2D):
@@ -225,13 +220,14 @@ def check_index(index: int, count: int, what: str, where: str) -> int:
 
     Raises:
         ValueError: It lies outside or is no whole number; the message says what would be right.
+
+    Example:
+        >>> check_index(64, 64, "filter", "block1_conv1")
+        Traceback (most recent call last):
+        ValueError: no filter 64 in block1_conv1; it has filters 0 to 63
     """
-    whole = (
-        isinstance(index, numbers.Real)
-        and not isinstance(index, bool)
-        and float(index).is_integer()
-    )
-    if not whole or not 0 <= index < count:
+    number = isinstance(index, numbers.Real) and not isinstance(index, bool)
+    if not number or not float(index).is_integer() or not 0 <= index < count:
         raise ValueError(f"no {what} {index} in {where}; it has {what}s 0 to {count - 1}")
     return int(index)
 
@@ -241,41 +237,33 @@ def conv_parameters(rows: int, cols: int, channels_in: int, filters: int, bias: 
     return rows * cols * channels_in * filters + (filters if bias else 0)
 
 
-def multiply_adds(layer: Any) -> int:
-    """Multiplications (each with its addition) a layer does for one photo.
-
-    A convolution computes every number of its output from one kernel's worth of products, a dense
-    layer from one product per input. A depthwise convolution looks at one channel only. Layers
-    without a kernel count as 0.
-
-    Raises:
-        ValueError: The layer takes photos of any size, so there is no one count.
-    """
-    factors = _work(layer)
-    return math.prod(factors) if factors else 0
-
-
 def arithmetic(layer: Any) -> Arithmetic:
     """A layer's size and work written out, such as "3 × 3 × 3 × 64 + 64 = 1,792".
-
-    Args:
-        layer: A layer connected to an input of fixed size.
 
     Raises:
         ValueError: The layer is not connected, or takes photos of any size.
     """
-    shape = _one_photo(layer)
-    sizes = [tuple(weight.shape) for weight in layer.weights]
     factors = _work(layer)
     return Arithmetic(
-        _worked_out(_times(shape), math.prod(shape)),
-        _worked_out(" + ".join(map(_times, sizes)), sum(map(math.prod, sizes))) if sizes else "0",
-        _worked_out(_times(factors), math.prod(factors)) if factors else "0",
+        _written_out([_one_photo(layer)]),
+        _written_out([weight.shape for weight in layer.weights]),
+        _written_out([factors] if factors else []),
     )
 
 
+def _written_out(products: list[tuple[int, ...]]) -> str:
+    """A sum of products with its result; of a single number only that."""
+    formula = " + ".join(" × ".join(f"{size:,}" for size in sizes) for sizes in products)
+    result = f"{sum(map(math.prod, products)):,}"
+    return result if formula in ("", result) else f"{formula} = {result}"
+
+
 def _work(layer: Any) -> tuple[int, ...]:
-    """The factors of a layer's multiply-adds: its output's sizes, then the products for each."""
+    """The factors of a layer's multiply-adds: its output's sizes, then the products for each.
+
+    A convolution computes every number of its output from one kernel's worth of products, a dense
+    layer from one product per input. A layer without a kernel has no factors.
+    """
     from helpers.quiet import keras
 
     kernel = getattr(layer, "kernel", None)
@@ -297,14 +285,6 @@ def _one_photo(layer: Any) -> tuple[int, ...]:
     return shape
 
 
-def _times(sizes: tuple[int, ...]) -> str:
-    return " × ".join(f"{size:,}" for size in sizes)
-
-
-def _worked_out(formula: str, result: int) -> str:
-    return f"{formula} = {result:,}" if "×" in formula or "+" in formula else formula
-
-
 def layer_costs(model: Any) -> list[LayerCost]:
     """Output shape, parameters and multiply-adds of every layer, from shapes alone.
 
@@ -317,8 +297,8 @@ def layer_costs(model: Any) -> list[LayerCost]:
             layer.name,
             type(layer).__name__,
             output_shape(layer),
-            sum(math.prod(weight.shape) for weight in layer.weights),
-            multiply_adds(layer),
+            layer.count_params(),
+            math.prod(_work(layer) or (0,)),
         )
         for index, layer in enumerate(model.layers)
     ]

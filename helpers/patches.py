@@ -1,194 +1,140 @@
-"""What excites a unit most: scan many photos once, keep the best few for every channel.
+"""What excites a unit most: scan many photos once, then rank them for any channel.
 
-The photos flow through: decoded in threads while the network works on those before, then let go.
-What is kept is the ranking, so memory does not grow with their number.
+The photos flow through in groups, decoded in threads while the network works on those before. Two
+numbers are kept for each photo and channel: the highest activation anywhere in the map, and where
+it is. To find the photos that excite a channel most is to sort these numbers.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
-from helpers.datasets import Photo, stream
-from helpers.images import load_photo
-from helpers.layers import check_index, find, model_input, output_shape
-from helpers.memory import give_back_freed
+from helpers.activations import feature_maps
+from helpers.datasets import Photo, photo_files, stream
+from helpers.layers import check_index, checked_batch, find, model_input, output_shape, sub_model
 from helpers.receptive_field import ReceptiveField, receptive_field
 
 #: Photos the network takes at once. It is always this many (a last, smaller group is filled up),
 #: because another number may change the last digit of a result, and with it the ranking.
 GROUP = 8
 
-#: Units × top kept at most with ``each_unit=True``: 100 MB of rankings.
-MAX_KEPT = 12_500_000
-
-#: How kept photos are packed: quality 95, colors as fine as brightness.
-FINE_JPEG = (
-    cv2.IMWRITE_JPEG_QUALITY,
-    95,
-    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-)
+#: Numbers that the maps kept with ``each_unit=True`` hold at most: 400 MB.
+MAX_KEPT = 100_000_000
 
 #: Brightness of what lies outside the photo in a patch.
 OUTSIDE = 128
 
 
 class Hit(NamedTuple):
-    """One photo that excites a unit, and where.
+    """One photo that excites a unit, and where."""
 
-    Attributes:
-        photo: The photo's number in the scan, from 0.
-        value: The unit's activation.
-        row: Row of the unit in its feature map.
-        col: Its column.
-    """
-
-    photo: int
-    value: float
-    row: int
+    photo: int  # its number in the scan, from 0
+    value: float  # the unit's activation
+    row: int  # of the unit in its feature map
     col: int
 
 
-class Skipped(NamedTuple):
-    """A photo that could not be read, and why."""
-
-    name: str
-    reason: str
-
-
-class Ranking:
-    """The photos that excite one layer's channels most; and, to compare, others.
+class Ranking(NamedTuple):
+    """How strongly each of n photos excites the channels of one layer, sorted when asked.
 
     Attributes:
         layer: The layer's name.
         map_shape: (rows, cols, channels) of its feature map; (1, 1, units) for a dense layer.
         field: Receptive field of its units, or None if each of them sees the whole photo.
-        values: float32 (channels, top): the highest activations of each channel anywhere in its
-            map, each photo counted once, highest first; -inf where there were too few photos.
-        photos: int32 (channels, top): which photo it was; -1 where there were too few.
-        rows: int32 (channels, top): in which row of the map.
-        cols: int32 (channels, top): in which column.
-        each_unit: Whether single units were ranked as well.
+        photos: int (n,): the photos' numbers in the scan.
+        values: float32 (n, channels): the highest activation of each photo in each channel's map.
+        places: int (n, channels): where that is, as row · cols + col.
+        lots: float (n, 2), 0–1: lots that are drawn for each photo, the same in every scan.
+        maps: The whole maps of every photo, float32, if single units can be ranked as well.
     """
 
-    def __init__(
-        self,
-        layer: str,
-        map_shape: tuple[int, int, int],
-        field: ReceptiveField | None,
-        top: int,
-        each_unit: bool,
-    ) -> None:
-        """An empty ranking, filled by ``scan``."""
-        self.layer, self.map_shape, self.field = layer, map_shape, field
-        channels = map_shape[2]
-        self._best, self._least, self._drawn = (_Placed(channels, top) for _ in range(3))
-        self._units = _Best(int(np.prod(map_shape)), top) if each_unit else None
+    layer: str
+    map_shape: tuple[int, int, int]
+    field: ReceptiveField | None
+    photos: np.ndarray
+    values: np.ndarray
+    places: np.ndarray
+    lots: np.ndarray
+    maps: list[np.ndarray] | None
 
-    values = property(lambda self: self._best.values)
-    photos = property(lambda self: self._best.photos)
-    rows = property(lambda self: self._best.rows)
-    cols = property(lambda self: self._best.cols)
-    each_unit = property(lambda self: self._units is not None)
-
-    def best(self, channel: int, row: int | None = None, col: int | None = None) -> list[Hit]:
+    def best(
+        self, channel: int, row: int | None = None, col: int | None = None, count: int = 9
+    ) -> list[Hit]:
         """The photos that excite a channel most, strongest first.
 
-        Args:
-            channel: From 0.
-            row: With ``col``: only this unit counts, wherever else the channel is active. Needs
-                a scan with ``each_unit=True``.
-            col: See ``row``.
+        With ``row`` and ``col`` only that unit counts, wherever else the channel is active.
 
         Raises:
-            ValueError: No such channel or unit, or single units were not ranked.
+            ValueError: No such channel or unit, or a scan without ``each_unit=True``.
         """
-        rows, cols, channels = self.map_shape
-        channel = check_index(channel, channels, "channel", self.layer)
-        if (row is None) != (col is None):
+        if row is None and col is None:
+            values, places = self._channel(channel)
+        elif row is None or col is None:
             raise ValueError("a unit has both a row and a col; give both or neither")
-        if row is None:
-            return self._best.hits(channel)
-        if self._units is None:
-            raise ValueError(
-                "this scan ranked channels anywhere in the map; "
-                "for single units scan with each_unit=True"
-            )
-        row = check_index(row, rows, "row", self.layer)
-        col = check_index(col, cols, "col", self.layer)
-        unit = (row * cols + col) * channels + channel
-        found = zip(self._units.photos[unit], self._units.scores[unit], strict=True)
-        return [Hit(int(photo), float(value), row, col) for photo, value in found if photo >= 0]
+        elif self.maps is None:
+            raise ValueError("for single units scan with each_unit=True: this scan ranked channels")
+        else:
+            unit = _unit((row, col, channel), self.map_shape, self.layer)
+            values = np.array([maps[unit] for maps in self.maps])
+            places = np.full(len(values), unit[0] * self.map_shape[1] + unit[1])
+        # stable: of equal values the earlier photo comes first
+        return self._hits(np.argsort(-values, kind="stable")[:count], values, places)
 
-    def least(self, channel: int) -> list[Hit]:
+    def exciting(self, channel: int, row: int | None = None, col: int | None = None) -> list[Hit]:
+        """``best`` without the photos that leave the channel or the unit at 0 or below."""
+        return [hit for hit in self.best(channel, row, col) if hit.value > 0]
+
+    def least(self, channel: int, count: int = 9) -> list[Hit]:
         """The photos that excite a channel least, weakest first, each at its strongest place.
 
         Where a photo leaves the whole map at 0, the place is the map's middle; of several such
         photos some are drawn at random.
-
-        Raises:
-            ValueError: No such channel.
         """
-        return self._least.hits(check_index(channel, self.map_shape[2], "channel", self.layer))
+        values, places = self._channel(channel)
+        return self._hits(np.lexsort((-self.lots[:, 1], values))[:count], values, places)
 
-    def drawn(self, channel: int) -> list[Hit]:
-        """Photos drawn at random, the same for all channels, each at its strongest place.
-
-        The same scan draws the same photos every time.
-
-        Raises:
-            ValueError: No such channel.
-        """
-        return self._drawn.hits(check_index(channel, self.map_shape[2], "channel", self.layer))
+    def drawn(self, channel: int, count: int = 9) -> list[Hit]:
+        """Photos drawn at random, the same for all channels, each at its strongest place."""
+        return self._hits(np.argsort(-self.lots[:, 0])[:count], *self._channel(channel))
 
     def by_strength(self) -> np.ndarray:
         """Channels from the one with the highest activation to the one with the lowest."""
-        return np.argsort(-self.values[:, 0], kind="stable")
+        return np.argsort(-self.values.max(axis=0), kind="stable")
 
-    def silent(self) -> np.ndarray:
-        """Channels that no photo excited: their highest activation is 0 or less."""
-        return np.flatnonzero(self.values[:, 0] <= 0)
+    def _channel(self, channel: int) -> tuple[np.ndarray, np.ndarray]:
+        channel = check_index(channel, self.map_shape[2], "channel", self.layer)
+        return self.values[:, channel], self.places[:, channel]
 
-    def _merge(self, maps: np.ndarray, maxima: np.ndarray, photos: np.ndarray) -> None:
-        """Take in one group: maps (n, rows, cols, channels), their maxima and photo numbers."""
-        lots = np.float32([np.random.default_rng((2, int(photo))).random(2) for photo in photos])
-        drawn, of_silent = (np.broadcast_to(lot[:, np.newaxis], maxima.shape) for lot in lots.T)
-        least = np.where(maxima == 0, of_silent, np.where(maxima < 0, 1 - maxima, -maxima))
-        for placed, scores in ((self._best, maxima), (self._least, least), (self._drawn, drawn)):
-            placed.merge(scores, maps, maxima, photos)
-        if self._units is not None:
-            self._units.merge(maps.reshape(len(maps), -1), photos)
-
-    def _used(self) -> set[int]:
-        """Numbers of all photos in the ranking."""
-        groups = [placed.photos for placed in (self._best, self._least, self._drawn)]
-        if self._units is not None:
-            groups.append(self._units.photos)
-        return set(np.unique(np.concatenate([group.ravel() for group in groups])).tolist())
+    def _hits(self, order: np.ndarray, values: np.ndarray, places: np.ndarray) -> list[Hit]:
+        photos, values, places = (kept[order].tolist() for kept in (self.photos, values, places))
+        spots = [divmod(place, self.map_shape[1]) for place in places]
+        return [Hit(*found, *spot) for *found, spot in zip(photos, values, spots, strict=True)]
 
 
+@dataclass(frozen=True, eq=False, repr=False)
 class Scan:
-    """A finished scan: rankings by layer, and the photos to show for them.
+    """A finished scan.
 
     Attributes:
-        names: The photos' names in their order, those that could not be read included.
-        skipped: What could not be read, and why.
-        size: (rows, cols) of the photos.
+        photos: All photos in their order, as the network saw them; those that could not be read
+            have a ``name`` and an ``error``, and no ``pixels``.
         rankings: A ``Ranking`` by layer name; ``scan["conv3"]`` is short for one of them.
     """
 
-    def __init__(self, size: tuple[int, int], rankings: dict[str, Ranking]) -> None:
-        """An empty scan, filled by ``scan``."""
-        self.size, self.rankings = size, rankings
-        self.names: list[str] = []
-        self.skipped: list[Skipped] = []
-        self._sources: dict[int, Any] = {}
-        self._shown: dict[int, np.ndarray] = {}
+    photos: list[Photo]
+    rankings: dict[str, Ranking]
+
+    @property
+    def skipped(self) -> list[Photo]:
+        """The photos that could not be read."""
+        return [photo for photo in self.photos if photo.pixels is None]
 
     def __getitem__(self, layer: str) -> Ranking:
         """The ranking of a layer; a ValueError lists the layers there are."""
@@ -201,40 +147,30 @@ class Scan:
         layers = ", ".join(
             f"{name} ({ranking.map_shape[2]} channels)" for name, ranking in self.rankings.items()
         )
-        skipped = f", {len(self.skipped)} skipped" if self.skipped else ""
-        return f"Scan of {len(self.names) - len(self.skipped):,} photos{skipped}: {layers}"
-
-    def photo(self, number: int) -> np.ndarray:
-        """A photo as the network saw it, uint8 (rows, cols, 3), read again from its file.
-
-        Photos that came as arrays or bytes without a list of their own are kept only while they
-        are in a ranking, as JPEG of quality 95; these may differ a little from what was scanned.
-
-        Raises:
-            ValueError: No such photo, one that could not be read, or one no longer kept.
-        """
-        if number not in self._shown:
-            if number not in self._sources:
-                check_index(number, len(self.names), "photo", "this scan")
-                raise ValueError(f"photo {number} ({self.names[number]}) is not in any ranking")
-            if len(self._shown) >= 512:
-                self._shown.clear()
-            self._shown[number] = load_photo(self._sources[number], self.size)
-        return self._shown[number]
+        lost = len(self.skipped)
+        skipped = f", {lost} skipped" if lost else ""
+        return f"Scan of {len(self.photos) - lost:,} photos{skipped}: {layers}"
 
     def patch(self, layer: str, hit: Hit) -> np.ndarray:
-        """The part of a photo that a unit sees: uint8 (rows, cols, 3), the field's size.
+        """The part of a photo that a unit sees, uint8 (rows, cols, 3), ready to be drawn.
 
-        What lies outside the photo (the network sees zeros there) is grey.
+        It has the field's size; what lies outside the photo (the network sees zeros there) is
+        grey. A field larger than the photo would be grey for the most part: of that, what is
+        inside lies in the middle of a square as large as the photo.
         """
-        photo, field = self.photo(hit.photo), self[layer].field
+        photo, field = self.photos[hit.photo].pixels, self[layer].field
         if field is None:
             return photo
         top, left, bottom, right = field.box(hit.row, hit.col)
-        patch = np.full((bottom - top, right - left, 3), OUTSIDE, np.uint8)
-        inside = photo[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
-        row, col = max(-top, 0), max(-left, 0)
-        patch[row : row + inside.shape[0], col : col + inside.shape[1]] = inside
+        seen = photo[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
+        rows, cols = seen.shape[:2]
+        if min(field.size) < max(photo.shape[:2]):
+            size, at = field.size, (max(-top, 0), max(-left, 0))
+        else:
+            side = max(photo.shape[:2])
+            size, at = (side, side), ((side - rows) // 2, (side - cols) // 2)
+        patch = np.full((*size, 3), OUTSIDE, np.uint8)
+        patch[at[0] : at[0] + rows, at[1] : at[1] + cols] = seen
         return patch
 
 
@@ -243,80 +179,93 @@ def scan(
     layers: str | int | Sequence[str | int],
     photos: str | os.PathLike | Iterable[Any],
     prepare: Callable[[np.ndarray], np.ndarray],
-    top: int = 9,
-    size: tuple[int, int] | None = None,
     each_unit: bool = False,
-    batch: int = 32,
-    workers: int | None = None,
     progress: bool = True,
 ) -> Scan:
     """Run many photos through a model once; rank them for every channel of the layers.
 
     A photo counts for a channel by the highest activation anywhere in the channel's map. Of equal
     ones the first counts more, and of equal places the topmost, then leftmost (in a map of zeros
-    the middle). To compare, the photos that excite a channel least are kept as well, and some that
-    are drawn at random, the same for every channel. The result is the
-    same, to the last bit, whatever ``batch`` and ``workers``.
+    the middle).
 
     Args:
-        model: A ``keras.Model``.
+        model: A ``keras.Model`` that takes photos of a fixed size.
         layers: Names or indexes of one or several layers, of any kind.
         photos: A folder, or any iterable of paths, arrays, bytes or (name, photo) pairs; read
             only once. What can't be read is skipped, and named at the end.
         prepare: Turns uint8 photos (n, rows, cols, 3) into what the model takes, such as
             ``images.prepare`` for VGG16 or ``images.scale_to_one`` for the cat–dog network.
-        top: Photos kept for each channel.
-        size: (rows, cols) the photos are cut and resized to; by default what the model takes.
-        each_unit: Rank the photos for every single unit (row, col, channel) as well.
-        batch: Photos decoded ahead of the network; more need more memory.
-        workers: Threads that decode; by default one for each processor, at most 8.
+        each_unit: Keep the whole maps, so that every single unit (row, col, channel) can be asked
+            for as well.
         progress: Whether to show a bar.
 
     Raises:
         FileNotFoundError: There is no such folder.
-        ValueError: No such layer, no photo that could be read, a size is missing or wrong, or
-            more single units than can be kept.
+        ValueError: No such layer, no photo that could be read, a model that takes something else
+            than photos of one size, or more single units than can be kept.
+
+    Example:
+        >>> from helpers import collection, images, models
+        >>> network, cats = models.load_cat_dog(), collection.files("cats")[:20]
+        >>> found = scan(network, "conv4", cats, images.scale_to_one, progress=False)
+        >>> found
+        Scan of 20 photos: conv4 (128 channels)
+        >>> hits = found["conv4"].best(channel=5)
+        >>> len(hits), found.patch("conv4", hits[0]).shape
+        (9, (38, 38, 3))
     """
     from tqdm.auto import tqdm
 
-    if top < 1 or batch < 1:
-        raise ValueError(f"top and batch are at least 1, not {top} and {batch}")
-    wanted = [layers] if isinstance(layers, (str, int)) else list(layers)
-    if not wanted:
+    layers = [layers] if isinstance(layers, (str, int)) else layers
+    names = [find(model, layer).name for layer in layers]
+    if not names:
         raise ValueError("name at least one layer to scan")
-    targets = {layer.name: layer for layer in (find(model, name) for name in wanted)}
-    size = _photo_size(model, size)
-    forward = _forward(model, targets, size)
-    rankings = {
-        name: _ranking(model, layer, size, top, each_unit) for name, layer in targets.items()
-    }
-    result = Scan(size, rankings)
-    source = _files_or_items(photos)
-    total = len(source) if hasattr(source, "__len__") else None
-    keeper = _Keeper(result, borrowed=isinstance(source, (list, tuple)))
-
-    group: list[tuple[int, Photo]] = []
+    size, shapes = _photo_size(model), {name: _map_shape(model, name) for name in names}
+    if isinstance(photos, (str, os.PathLike)):
+        photos = photo_files(photos)
+    if not isinstance(photos, Iterable) or getattr(photos, "ndim", 4) != 4:
+        raise ValueError(
+            f"photos come as a folder, an array (n, rows, cols, 3), or a list or iterator of "
+            f"paths, arrays or (name, photo) pairs, not as {type(photos).__name__}"
+        )
+    total = len(photos) if hasattr(photos, "__len__") else None
+    units = each_unit * sum(int(np.prod(shape)) for shape in shapes.values())
+    seen, found, decoded = [], {name: [] for name in names}, stream(photos, size)
     with tqdm(total=total, unit="photo", disable=not progress, leave=False) as bar:
-        for number, photo in enumerate(stream(source, size, batch + GROUP, workers)):
-            result.names.append(photo.name)
-            if photo.pixels is None:
-                result.skipped.append(Skipped(photo.name, photo.error))
-                bar.update()
-                continue
-            group.append((number, photo))
-            if len(group) == GROUP:
-                _take_in(group, forward, prepare, rankings, keeper)
-                bar.update(GROUP)
-                group = []
-        if group:
-            _take_in(group, forward, prepare, rankings, keeper)
+        while group := list(itertools.islice(decoded, GROUP)):
+            seen += group
+            if units * max(total or 0, len(seen)) > MAX_KEPT:
+                raise ValueError(
+                    f"{', '.join(names)} have {units:,} units; with each_unit=True at most "
+                    f"{MAX_KEPT // units:,} photos fit, so choose deeper layers or fewer photos"
+                )
+            if pixels := [photo.pixels for photo in group if photo.pixels is not None]:
+                batch = prepare(np.stack(pixels + pixels[-1:] * (GROUP - len(pixels))))
+                for name, maps in feature_maps(model, batch, names).items():
+                    maps = maps[: len(pixels)].reshape(len(pixels), *shapes[name])
+                    found[name].append((*_highest(maps), maps if each_unit else ()))
             bar.update(len(group))
-    keeper.tidy()
-    if len(result.skipped) == len(result.names):
-        first = f"; the first: {result.skipped[0].reason}" if result.skipped else ""
-        raise ValueError(f"none of {len(result.names)} photos could be read{first}")
-    if result.skipped:
-        print(_report(result))
+    result = Scan(seen, {})
+    skipped = result.skipped
+    reasons = "; ".join(f"{photo.name}: {photo.error}" for photo in skipped[:5])
+    if len(skipped) == len(seen):
+        raise ValueError(f"none of {len(seen)} photos could be read. {reasons}")
+    if skipped:
+        more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
+        print(f"Skipped {len(skipped)} of {len(seen):,} photos. {reasons}{more}")
+    numbers = np.array([k for k, photo in enumerate(seen) if photo.pixels is not None])
+    lots = np.array([np.random.default_rng((2, int(number))).random(2) for number in numbers])
+    for name, groups in found.items():
+        values, places, kept = zip(*groups, strict=True)
+        values, places = np.concatenate(values), np.concatenate(places)
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} answers with NaN or infinity")
+        field, maps = None, [each for group in kept for each in group] if each_unit else None
+        with contextlib.suppress(ValueError):  # branches, or a layer that looks at everything
+            field = receptive_field(model, name)
+        result.rankings[name] = Ranking(
+            name, shapes[name], field, numbers, values, places, lots, maps
+        )
     return result
 
 
@@ -341,229 +290,42 @@ def input_gradient(
     """
     import tensorflow as tf
 
-    from helpers.quiet import keras
-
-    target = find(model, layer)
-    inner = keras.Model(model_input(model), target.output)
-    pixels = tf.convert_to_tensor(np.asarray(batch, np.float32))
+    inner = sub_model(model, [layer])
+    pixels = tf.convert_to_tensor(checked_batch(model, batch))
     with tf.GradientTape() as tape:
         tape.watch(pixels)
-        maps = inner(pixels, training=False)
-        place = [
-            check_index(index, length, what, target.name)
-            for index, length, what in zip(
-                (row, col, channel), maps.shape[1:], ("row", "col", "channel"), strict=True
-            )
-        ]
-        unit = maps[0, place[0], place[1], place[2]]
+        ((name, maps),) = inner(pixels, training=False).items()
+        unit = maps[(0, *_unit((row, col, channel), maps.shape[1:], name))]
     return np.abs(tape.gradient(unit, pixels).numpy()[0]).sum(axis=-1)
 
 
-class _Best:
-    """The top few scores of many units, with the photos they come from."""
-
-    def __init__(self, units: int, top: int) -> None:
-        self.scores = np.full((units, top), -np.inf, np.float32)
-        self.photos = np.full((units, top), -1, np.int32)
-
-    def merge(self, scores: np.ndarray, photos: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Take in scores (n, units) of n later photos.
-
-        Returns:
-            The units whose ranking changed; and for each rank its place in (old ranking, group).
-        """
-        changed = np.flatnonzero(scores.max(axis=0) > self.scores[:, -1])
-        if not len(changed):
-            return changed, np.empty((0, self.scores.shape[1]), int)
-        both = np.concatenate([self.scores[changed], scores[:, changed].T], axis=1)
-        # stable: of equal scores the earlier photo stays in front
-        places = np.argsort(-both, axis=1, kind="stable")[:, : self.scores.shape[1]]
-        numbers = np.broadcast_to(photos.astype(np.int32), (len(changed), len(photos)))
-        from_photos = np.concatenate([self.photos[changed], numbers], axis=1)
-        self.scores[changed] = np.take_along_axis(both, places, axis=1)
-        self.photos[changed] = np.take_along_axis(from_photos, places, axis=1)
-        return changed, places
+def _highest(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The highest number of each map, and its place; the middle in a map of zeros."""
+    count, rows, cols, channels = maps.shape
+    flat = maps.reshape(count, rows * cols, channels)
+    values, places = flat.max(axis=1), flat.argmax(axis=1)  # the topmost, then leftmost
+    places[values == 0] = rows // 2 * cols + cols // 2
+    return values, places
 
 
-class _Placed(_Best):
-    """A ranking of channels that also knows how strong a photo's maximum is, and where."""
-
-    def __init__(self, channels: int, top: int) -> None:
-        super().__init__(channels, top)
-        self.values = self.scores.copy()
-        self.rows, self.cols = self.photos.copy(), self.photos.copy()
-
-    def merge(
-        self, scores: np.ndarray, maps: np.ndarray, maxima: np.ndarray, photos: np.ndarray
-    ) -> None:
-        """Take in one group: scores and maxima (n, channels), maps (n, rows, cols, channels)."""
-        changed, places = super().merge(scores, photos)
-        top = self.scores.shape[1]
-        kept = np.minimum(places, top - 1)
-        for stored in (self.values, self.rows, self.cols):
-            stored[changed] = np.take_along_axis(stored[changed], kept, axis=1)
-        _, height, width, _ = maps.shape
-        for number in range(len(photos)):
-            entry, rank = np.nonzero(places - top == number)
-            channels = changed[entry]
-            value = maxima[number, channels]
-            flat = maps[number].reshape(height * width, -1)[:, channels].argmax(axis=0)
-            flat[value == 0] = height // 2 * width + width // 2
-            self.values[channels, rank] = value
-            self.rows[channels, rank], self.cols[channels, rank] = np.divmod(flat, width)
-
-    def hits(self, channel: int) -> list[Hit]:
-        """A channel's photos, highest score first."""
-        found = zip(
-            *(a[channel] for a in (self.photos, self.values, self.rows, self.cols)), strict=True
-        )
-        return [
-            Hit(int(photo), float(value), int(row), int(col))
-            for photo, value, row, col in found
-            if photo >= 0
-        ]
+def _map_shape(model: Any, layer: str) -> tuple[int, int, int]:
+    *sides, channels = output_shape(find(model, layer))[1:]
+    if len(sides) not in (0, 2):
+        raise ValueError(f"{layer} gives {(None, *sides, channels)}, no maps (rows, cols, out)")
+    return (*(sides or (1, 1)), channels)
 
 
-class _Keeper:
-    """Keeps what is needed to show a ranked photo again, and lets go of the rest."""
-
-    def __init__(self, result: Scan, borrowed: bool) -> None:
-        self.result, self.borrowed, self.limit = result, borrowed, 512
-
-    def keep(self, group: list[tuple[int, Photo]]) -> None:
-        used = None
-        for number, photo in group:
-            if self.borrowed or isinstance(photo.source, (str, os.PathLike)):
-                self.result._sources[number] = photo.source  # a path, or the caller's own item
-                continue
-            used = self._used() if used is None else used
-            if number in used:
-                _, jpeg = cv2.imencode(".jpg", photo.pixels[:, :, ::-1], FINE_JPEG)
-                self.result._sources[number] = jpeg.tobytes()
-        if len(self.result._sources) > self.limit:
-            self.tidy()
-            self.limit = 2 * len(self.result._sources) + 512
-
-    def tidy(self) -> None:
-        used = self._used()
-        kept = {n: source for n, source in self.result._sources.items() if n in used}
-        self.result._sources = kept
-
-    def _used(self) -> set[int]:
-        return set().union(*(ranking._used() for ranking in self.result.rankings.values()))
+def _unit(indexes: tuple, map_shape: tuple, layer: str) -> tuple[int, int, int]:
+    """A unit's row, col and channel, if there is one."""
+    asked = zip(indexes, map_shape, ("row", "col", "channel"), strict=True)
+    return tuple(check_index(index, count, what, layer) for index, count, what in asked)
 
 
-def _take_in(
-    group: list[tuple[int, Photo]],
-    forward: Callable,
-    prepare: Callable,
-    rankings: dict[str, Ranking],
-    keeper: _Keeper,
-) -> None:
-    """Run one group through the network, filled up to GROUP, and rank it."""
-    numbers = np.array([number for number, _ in group])
-    pixels = np.stack([photo.pixels for _, photo in group])
-    if (missing := GROUP - len(group)) > 0:
-        pixels = np.concatenate([pixels, np.repeat(pixels[-1:], missing, axis=0)])
-    for name, (maps, maxima, finite) in forward(prepare(pixels)).items():
-        if not finite:
-            raise ValueError(
-                f"{name} answers with NaN or infinity to one of {group[0][1].name} … "
-                f"{group[-1][1].name}"
-            )
-        count = len(group)
-        rankings[name]._merge(maps.numpy()[:count], maxima.numpy()[:count], numbers)
-    keeper.keep(group)
-
-
-def _forward(model: Any, targets: dict[str, Any], size: tuple[int, int]) -> Callable:
-    """A compiled function: batch → for each layer its maps, their maxima, and if all are finite."""
-    import tensorflow as tf
-
-    from helpers.quiet import keras
-
-    give_back_freed()
-    inner = keras.Model(model_input(model), {name: layer.output for name, layer in targets.items()})
-
-    spec = tf.TensorSpec((GROUP, *size, model_input(model).shape[-1]))
-
-    @tf.function(input_signature=[spec], autograph=False)  # autograph would write temporary files
-    def forward(batch: Any) -> dict[str, tuple]:
-        answers = {}
-        for name, maps in inner(batch, training=False).items():
-            maps = tf.cast(maps, tf.float32)
-            if maps.shape.rank == 2:
-                maps = maps[:, tf.newaxis, tf.newaxis]
-            finite = tf.reduce_all(tf.math.is_finite(maps))
-            answers[name] = maps, tf.reduce_max(maps, axis=(1, 2)), finite
-        return answers
-
-    return forward
-
-
-def _ranking(model: Any, layer: Any, size: tuple[int, int], top: int, each_unit: bool) -> Ranking:
-    shape = output_shape(layer)
-    if len(shape) not in (2, 4):
-        raise ValueError(f"{layer.name} gives {shape}, no feature map (None, rows, cols, channels)")
-    if len(shape) == 2:
-        map_shape, field = (1, 1, shape[-1]), None
-    else:
-        if None in shape[1:]:
-            shape = tuple(_map_shape(model, layer, size))
-        map_shape = tuple(shape[1:])
-        try:
-            field = receptive_field(model, layer.name)
-        except ValueError:  # branches, or a layer that looks at everything
-            field = None
-    if each_unit and np.prod(map_shape) * top > MAX_KEPT:
+def _photo_size(model: Any) -> tuple[int, int]:
+    shape = tuple(model_input(model).shape)
+    if len(shape) != 4 or shape[-1] != 3 or None in shape[1:]:
         raise ValueError(
-            f"{layer.name} has {int(np.prod(map_shape)):,} units; with each_unit=True at most "
-            f"{MAX_KEPT // top:,} can be ranked for a top {top}, so choose a deeper layer or fewer"
+            f"{model.name} takes {shape}, not photos (None, rows, cols, 3) of a fixed size; "
+            f"build it with an input_shape such as (128, 128, 3)"
         )
-    return Ranking(layer.name, map_shape, field, top, each_unit)
-
-
-def _map_shape(model: Any, layer: Any, size: tuple[int, int]) -> tuple[int | None, ...]:
-    """Shape of a layer's output for photos of a size, for models that take any size."""
-    from helpers.quiet import keras
-
-    outer = keras.KerasTensor((GROUP, *size, model_input(model).shape[-1]))
-    return tuple(keras.Model(model_input(model), layer.output).compute_output_spec(outer).shape)
-
-
-def _photo_size(model: Any, size: tuple[int, int] | None) -> tuple[int, int]:
-    shape = model_input(model).shape
-    if len(shape) != 4 or shape[-1] != 3:
-        raise ValueError(f"{model.name} takes {tuple(shape)}, not photos (None, rows, cols, 3)")
-    takes = tuple(shape[1:3])
-    if size is None:
-        if None in takes:
-            raise ValueError(f"{model.name} takes photos of any size; say which: size=(128, 128)")
-        return takes
-    size = tuple(int(length) for length in size)
-    if len(size) != 2 or any(t not in (None, s) for t, s in zip(takes, size, strict=True)):
-        raise ValueError(f"{model.name} takes photos of {takes}, not {size}")
-    return size
-
-
-def _files_or_items(photos: Any) -> Any:
-    from helpers.datasets import photo_files
-
-    if isinstance(photos, (str, os.PathLike)):
-        return photo_files(photos)
-    if isinstance(photos, np.ndarray):
-        if photos.ndim != 4:
-            raise ValueError(f"an array of photos is (n, rows, cols, 3), not {photos.shape}")
-        return list(photos)
-    if not isinstance(photos, Iterable):
-        raise ValueError(
-            f"photos come as a folder, or a list or iterator of paths, arrays or (name, photo) "
-            f"pairs, not as {type(photos).__name__}"
-        )
-    return photos
-
-
-def _report(result: Scan) -> str:
-    shown = "; ".join(f"{skipped.name}: {skipped.reason}" for skipped in result.skipped[:5])
-    more = f"; and {len(result.skipped) - 5} more" if len(result.skipped) > 5 else ""
-    return f"Skipped {len(result.skipped)} of {len(result.names):,} photos. {shown}{more}"
+    return shape[1:3]

@@ -14,22 +14,10 @@ from helpers.layers import find, model_input, zeros_around
 
 #: Layers that work on each position by itself: a unit sees no more than the unit below it.
 _POSITION_BY_POSITION = (
-    "Activation",
-    "ActivityRegularization",
-    "AlphaDropout",
-    "BatchNormalization",
-    "Dropout",
-    "ELU",
-    "GaussianDropout",
-    "GaussianNoise",
-    "Identity",
-    "LeakyReLU",
-    "Normalization",
-    "PReLU",
-    "ReLU",
-    "Rescaling",
-    "SpatialDropout2D",
-)
+    "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dropout", "ELU",
+    "GaussianDropout", "GaussianNoise", "Identity", "LeakyReLU", "Normalization", "PReLU", "ReLU",
+    "Rescaling", "SpatialDropout2D",
+)  # fmt: skip
 
 #: Layers whose every unit sees the whole photo.
 _EVERYWHERE = ("Dense", "Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
@@ -53,10 +41,44 @@ class ReceptiveField(NamedTuple):
         """Field of the unit at (row, col): (top, left, bottom, right), the last two exclusive.
 
         The box may reach over the photo's edge, into the padding.
+
+        Example:
+            >>> ReceptiveField(size=(5, 5), stride=(2, 2), start=(-2, -2)).box(row=1, col=3)
+            (0, 4, 5, 9)
         """
         top = self.start[0] + row * self.stride[0]
         left = self.start[1] + col * self.stride[1]
         return top, left, top + self.size[0], left + self.size[1]
+
+    def cell(self, row: int, col: int) -> tuple[float, float, float, float]:
+        """The unit's own part of the photo, in pixels: (top, left, bottom, right).
+
+        It lies around the middle of the field and is one stride wide, so cells lie side by side.
+        """
+        top, left = (
+            start + (size - stride) / 2 + place * stride
+            for start, size, stride, place in zip(
+                self.start, self.size, self.stride, (row, col), strict=True
+            )
+        )
+        return top, left, top + self.stride[0], left + self.stride[1]
+
+    def units_at(
+        self, units: tuple[int, int], photo: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The unit in whose cell a pixel lies; near the photo's edge the nearest one.
+
+        Two int arrays: the unit's row for each row of the photo, and its col for each col.
+        Arguments as of ``inside``.
+        """
+        first = self.cell(0, 0)
+        rows, cols = (
+            np.floor((np.arange(photo[axis]) + 0.5 - first[axis]) / self.stride[axis])
+            .clip(0, units[axis] - 1)
+            .astype(int)
+            for axis in (0, 1)
+        )
+        return rows, cols
 
     def inside(self, units: tuple[int, int], photo: tuple[int, int]) -> np.ndarray:
         """Which units see nothing but the photo, no padding.
@@ -104,30 +126,29 @@ def receptive_field(model: Any, layer: str | int) -> ReceptiveField:
         if kind in _POSITION_BY_POSITION:
             continue
         if not isinstance(current, windows):
-            raise ValueError(_why_not(current, kind))
+            why = (
+                "fields are known for convolutions, pools, padding, and what looks at one position"
+            )
+            if kind in _EVERYWHERE:
+                why = "every unit from there on sees the whole photo"
+            raise ValueError(f"{current.name!r} is a {kind}; {why}")
         if current.data_format != "channels_last":
             raise ValueError(f"{current.name!r} has its channels first; only channels last is read")
         kernel = current.pool_size if isinstance(current, pools) else current.kernel_size
         dilation = (1, 1) if isinstance(current, pools) else current.dilation_rate
         for axis in (0, 1):
-            reach = (kernel[axis] - 1) * dilation[axis]
-            before = _zeros_before(current, axis, reach + 1, length[axis])
+            reach, step = (kernel[axis] - 1) * dilation[axis], current.strides[axis]
+            if length[axis] is None and current.padding == "same" and step > 1:
+                raise ValueError(
+                    f"{current.name!r} pads by the size of its input; "
+                    f"give the model a fixed input shape"
+                )
+            # where no size is known, any will do
+            before, _ = zeros_around(current.padding, length[axis] or reach + 1, reach + 1, step)
             start[axis] -= before * stride[axis]
             size[axis] += reach * stride[axis]
-            stride[axis] *= current.strides[axis]
+            stride[axis] *= step
     return ReceptiveField(tuple(size), tuple(stride), tuple(start))
-
-
-def _why_not(layer: Any, kind: str) -> str:
-    if kind in _EVERYWHERE:
-        return (
-            f"{layer.name!r} ({kind}) has no local receptive field: "
-            f"every unit from there on sees the whole photo"
-        )
-    return (
-        f"{layer.name!r} is a {kind}; receptive fields are known for convolutions, depthwise "
-        f"convolutions, pooling, zero padding and layers that work position by position"
-    )
 
 
 def _chain(model: Any, target: Any) -> list[tuple[Any, tuple[int | None, int | None]]]:
@@ -148,15 +169,3 @@ def _chain(model: Any, target: Any) -> list[tuple[Any, tuple[int | None, int | N
         tensor = sources[0]
         chain.append((operation, tuple(tensor.shape[1:3])))
     return chain[::-1]
-
-
-def _zeros_before(layer: Any, axis: int, reach: int, length: int | None) -> int:
-    """Zeros added above or to the left of a layer's input."""
-    step = layer.strides[axis]
-    if length is None:
-        if layer.padding == "same" and step > 1:
-            raise ValueError(
-                f"{layer.name!r} pads by the size of its input; give the model a fixed input shape"
-            )
-        length = reach  # any size does
-    return zeros_around(layer.padding, length, reach, step)[0]
