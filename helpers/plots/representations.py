@@ -1,308 +1,141 @@
-"""One photo on its way through a network: every layer's maps in rows, and how empty they get."""
+"""Lesson 06: one photo on its way through a network, and how empty its maps get.
+
+Photos are uint8 (rows, cols, 3), a layer's maps of one photo float (rows, cols, channels).
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
-from matplotlib.figure import Figure
 
-from helpers.activations import MapStatistics
-from helpers.plots import canvas
-from helpers.plots.mosaics import fitted, limits, scaled, stitch
-from helpers.receptive_field import ReceptiveField, receptive_field
+from helpers import activations, brightness
+from helpers.plots import mosaics, panels
+from helpers.plots.page import Picture
+from helpers.plots.panels import HEAT, NOTHING, Label, Panel, Scale
+from helpers.receptive_field import ReceptiveField
 
-#: Pixels for a layer's name at the left of its row.
-LABEL_COLS = 104
-
-#: Tiles in a line where all channels are shown.
-LINE = 32
-
-#: How maps become brightness in the explorer.
+#: How maps become brightness in this lesson.
 SCALES = ("standardized", "percentile", "shared")
 
-#: Size of the strip that shows all channels of a layer.
-STRIP_ROWS, STRIP_COLS = 120, 960
-
-_CROSS = (150, 150, 150)
-_CHOSEN = (0, 60, 200)  # the frame around a map: dark between white lines, so seen in grey, too
+#: Pixels of a map among all channels; walls for ``chosen_channel`` are made with it.
+SIDE = 76
 
 
-def standardized(maps: np.ndarray) -> np.ndarray:
-    """Each channel by itself: its mean to 128, one standard deviation to 64 levels, then cut.
-
-    A channel that is the same everywhere has no deviation to divide by; it becomes 128.
-
-    Args:
-        maps: float (rows, cols, channels).
-
-    Returns:
-        uint8 (rows, cols, channels).
-
-    Raises:
-        ValueError: Another shape, or NaN or infinity.
-    """
-    maps = np.asarray(maps, dtype=np.float32)
-    if maps.ndim != 3 or maps.size == 0:
-        raise ValueError(f"maps have the shape (rows, cols, channels), not {maps.shape}")
-    if not np.isfinite(maps).all():
-        raise ValueError("the maps hold NaN or infinity")
-    flat = maps.reshape(-1, maps.shape[-1]).astype(np.float64)
-    mean, spread = flat.mean(axis=0), flat.std(axis=0)
-    varies = spread > 1e-7 * np.abs(flat).max(axis=0)  # less is rounding, not variation
-    gain = np.divide(64, spread, out=np.zeros_like(spread), where=varies)
-    return np.clip((flat - mean) * gain + 128.5, 0, 255).astype(np.uint8).reshape(maps.shape)
-
-
-def layer_rows(maps: dict[str, np.ndarray], channels: int | None = None) -> Figure:
-    """Every layer's maps of one photo, a row for each layer, standardized channel by channel.
-
-    Channels that are 0 everywhere are crossed out.
+def layer_rows(
+    maps: dict[str, np.ndarray],
+    channels: dict[str, Sequence[int]] | None = None,
+    scale: str = "percentile",
+    columns: int = 4,
+    width: int = 489,
+    photo: np.ndarray | None = None,
+) -> Picture:
+    """A grid of maps for each layer; channels that are 0 everywhere are empty, with a ×.
 
     Args:
-        maps: float arrays (rows, cols, channels) by layer name, in the network's order.
-        channels: Only the first so many of each layer, enlarged; None for all, 32 to a line.
+        maps: By layer name, in the network's order.
+        channels: Which channels of each layer; all by default.
+        scale: One of ``brightness.SCALES``.
+        columns: Maps in a row of a grid.
+        width: Pixels of a grid on the page, which has room for 1,000.
+        photo: To be shown before the grids.
     """
-    columns = LINE if channels is None else channels
-    side = (1000 - LABEL_COLS) // columns - 2
-    rows = []
-    for name, layer_maps in maps.items():
-        shown = layer_maps[:, :, :channels]
-        strip = stitch(_tiles(shown, "standardized", side), columns, gap=2, fill=255)
-        size = " × ".join(str(length) for length in layer_maps.shape)
-        label = canvas.stack([canvas.text(name, 18, bold=True), canvas.text(size, 12)], gap=0)
-        rows.append(
-            canvas.stack([canvas.padded(label, cols=LABEL_COLS), strip], gap=0, across=True)
-        )
-    return canvas.figure(canvas.padded(canvas.stack(rows, gap=10), margin=4, cols=1008))
+    shown = [] if photo is None else [Panel("the photo", panels.shrunk(photo, width), width=width)]
+    for name, layer in maps.items():
+        title = f"{name} · {' × '.join(str(length) for length in layer.shape)}"
+        chosen = range(layer.shape[-1]) if channels is None else channels[name]
+        every = mosaics.wall(layer, scale, side=width // columns - 4)
+        last = name == list(maps)[-1]
+        shown.append(mosaics.grid(title, every, chosen, columns, width, bar=last))
+    return Picture(shown, "Above each map stands its channel's number; × is a dead channel.")
 
 
-def same_map_scaled(maps: np.ndarray, channels: list[int], name: str) -> Figure:
-    """A few channels on three scales: each standardized, each to its own percentile, all alike.
-
-    Args:
-        maps: float (rows, cols, channels) of one layer.
-        channels: Which ones, at most 8.
-        name: The layer's name.
-    """
-    titles = {
-        "standardized": "standardized: mean 128,\none deviation 64 levels",
-        "percentile": "own range: 0 dark,\n99th percentile light",
-        "shared": "one range for all:\nthe layer's maximum light",
-    }
-    side = (1000 - 210) // len(channels) - 6
-    heads = [canvas.text(f"channel {c}", 15, bold=True) for c in channels]
-    gap = 6
-    head = canvas.stack(
-        [canvas.padded(head, cols=side)[:, :side] for head in heads], gap, across=True
-    )
-    rows = [
-        canvas.stack(
-            [canvas.padded(canvas.text(name, 18, bold=True), cols=210), head], 0, across=True
-        )
+def same_map_scaled(
+    maps: np.ndarray, channels: Sequence[int], name: str, scales: Sequence[str] = SCALES
+) -> Picture:
+    """Some of a layer's maps on several scales of brightness, side by side."""
+    columns, width = 3 if len(channels) <= 6 else 8, 1000 // len(scales) - 15
+    shown = []
+    for scale in scales:
+        mean = brightness.scaled(maps, scale)[:, :, channels].mean()
+        every = mosaics.wall(maps, scale, side=width // columns - 4)
+        note = f"mean brightness {mean:.0f} of 255"
+        shown.append(mosaics.grid(f"{name}, {scale}", every, channels, columns, width, note=note))
+    largest = maps[:, :, channels].max(axis=(0, 1))
+    ends = [
+        f"{largest[k]:.2f} (channel {channels[k]})" for k in (largest.argmin(), largest.argmax())
     ]
-    for scale in SCALES:
-        strip = stitch(_tiles(maps, scale, side)[channels], len(channels), gap, fill=255)
-        label = canvas.padded(canvas.text(titles[scale], 15), cols=210)
-        rows.append(canvas.stack([label, strip], 0, across=True))
-    return canvas.figure(canvas.padded(canvas.stack(rows, gap=8), margin=4))
+    return Picture(shown, f"The largest numbers of these maps go from {' to '.join(ends)}.")
 
 
-def emptiness(statistics: list[MapStatistics]) -> Figure:
-    """How large a share of each layer's numbers is 0, as bars, with the dead channels named.
-
-    Args:
-        statistics: What ``activations.statistics`` returns.
-    """
-    figure = Figure(figsize=(9.6, 0.62 * len(statistics) + 1), dpi=100, layout="constrained")
-    axes = figure.subplots()
-    names = [layer.name for layer in statistics]
-    shares = [100 * layer.sparsity for layer in statistics]
-    pools = ["pool" in name for name in names]
-    bars = axes.barh(names, shares, color=["white" if pool else canvas.BLUE for pool in pools])
-    for bar, pool in zip(bars, pools, strict=True):
-        bar.set_hatch("//" if pool else "")
-        bar.set_edgecolor(canvas.BLUE)
-    for place, layer in enumerate(statistics):
-        dead = f"; {layer.dead} of {layer.channels} channels are 0 everywhere" if layer.dead else ""
-        axes.text(
-            100 * layer.sparsity + 1, place, f"{layer.sparsity:.0%}{dead}", va="center", fontsize=13
-        )
-    axes.set(xlim=(0, 100), xticks=range(0, 101, 20))  # what stands beyond finds room by itself
-    axes.set_xlabel("numbers that are exactly 0, in percent (hatched: pooling layers)", fontsize=13)
-    axes.tick_params(labelsize=13)
-    axes.invert_yaxis()
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
-    return figure
-
-
-def verdicts(photos: dict[str, np.ndarray], probabilities: np.ndarray) -> Figure:
-    """Photos with what the cat–dog network says of each.
-
-    Args:
-        photos: uint8 (rows, cols, 3) by name.
-        probabilities: Probability of "dog" for each, float (n,).
-    """
-    columns = min(len(photos), 6)
-    side = 1000 // columns - 10
-    tiles = []
+def verdicts(photos: dict[str, np.ndarray], probabilities: np.ndarray) -> Picture:
+    """Photos by name, with the probability of "dog" that the network gives each, float (n,)."""
+    shown = []
     for (name, photo), dog in zip(photos.items(), probabilities, strict=True):
-        bar = np.full((16, side, 3), 222, np.uint8)
-        bar[:, : round(side * float(dog))] = (33, 113, 181)
-        words = canvas.stack(
-            [canvas.text(name[:17], 14), canvas.text(f"dog: {dog:.2f}", 18, bold=True)], gap=0
-        )
-        picture = canvas.enlarge(photo, side, side)
-        tile = canvas.stack([picture, canvas.framed(bar)[:, :side], words], gap=4)
-        tiles.append(canvas.padded(tile[:, :side], cols=side))
-    lines = [
-        canvas.stack(tiles[first : first + columns], 10, across=True)
-        for first in range(0, len(tiles), columns)
-    ]
-    return canvas.figure(canvas.padded(canvas.stack(lines, 12), margin=4))
-
-
-def strip_of(maps: np.ndarray, scale: str) -> np.ndarray:
-    """All channels of a layer as one uint8 picture (120, 960, 3): the fewer, the larger.
-
-    Args:
-        maps: float (rows, cols, channels).
-        scale: One of ``SCALES``.
-    """
-    side, columns = _strip_layout(maps.shape[-1])
-    strip = stitch(_tiles(maps, scale, side - 2), columns, gap=2, fill=255)
-    return canvas.padded(strip, STRIP_ROWS, STRIP_COLS)
-
-
-def one_channel(
-    photo: np.ndarray,
-    maps: np.ndarray,
-    channel: int,
-    field: ReceptiveField,
-    strip: np.ndarray,
-    scale: str,
-) -> np.ndarray:
-    """A photo, one of its maps, the map laid over the photo, and all channels below.
-
-    Args:
-        photo: uint8 (rows, cols, 3) as the network takes it.
-        maps: float (rows, cols, channels) of one layer.
-        channel: Which one, from 0.
-        field: Receptive field of the layer's units.
-        strip: What ``strip_of`` makes of these maps on this scale; not changed.
-        scale: One of ``SCALES``.
-
-    Returns:
-        uint8 picture (rows, cols, 3), of the same size for all layers and channels.
-    """
-    side, gap = 308, 19
-    chosen = maps[:, :, channel]
-    within = limits(maps, scale) if scale == "shared" else None
-    tile = _tiles(
-        chosen[:, :, np.newaxis], scale, side, within and tuple(end[:1] for end in within)
-    )[0]
-    panels = [
-        canvas.titled(cv2.resize(photo, (side, side)), "the photo"),
-        canvas.titled(tile, f"channel {channel}"),
-        canvas.titled(laid_over(photo, chosen, field, side), "where it is active"),
-    ]
-    strip = strip.copy()
-    cell, columns = _strip_layout(maps.shape[-1])
-    top, left = (channel // columns) * cell, (channel % columns) * cell
-    corner = (left + cell - 2, top + cell - 2)
-    start = (max(left - 1, 0), max(top - 1, 0))
-    cv2.rectangle(strip, start, corner, canvas.PAPER, 7)
-    cv2.rectangle(strip, start, corner, _CHOSEN, 3)
-    above = canvas.stack(panels, gap, across=True)
-    return canvas.padded(canvas.stack([above, strip], gap=12), margin=4, cols=970)
+        bar = panels.bars("dog", {"": float(dog)}, 1, 146, note=name.replace("_", " "))
+        shown.append([Panel("", panels.shrunk(photo, 146), width=146), bar])
+    dogs = [name for name, dog in zip(photos, probabilities, strict=True) if dog > 0.5]
+    return Picture(shown, f"Over 0.5, so “dog”: {', '.join(dogs) or 'none'}.")
 
 
 def chosen_channel(
-    model: Any, photo: np.ndarray, maps: np.ndarray, layer: str, channel: int
-) -> Figure:
-    """The explorer's picture for one setting, standardized, as a Figure.
+    photo: np.ndarray,
+    maps: np.ndarray,
+    layer: str,
+    channel: int,
+    field: ReceptiveField,
+    scale: str = SCALES[0],
+    every: mosaics.Wall | None = None,
+) -> Picture:
+    """One map of a photo, the photo lit where it is active, and all channels beside them.
+
+    The strongest unit is framed in the map, and what it sees in the photo.
 
     Args:
-        model: The network, for the layer's receptive field.
-        photo: uint8 (rows, cols, 3) as the network takes it.
-        maps: float (rows, cols, channels) of the layer.
+        photo: As the network takes it.
+        maps: The layer's maps of it.
         layer: Its name.
         channel: Which channel, from 0.
+        field: Receptive field of the layer's units.
+        scale: One of ``SCALES``.
+        every: ``mosaics.wall(maps, scale, side=SIDE)``, if it is there already.
     """
-    scale = SCALES[0]
-    field, strip = receptive_field(model, layer), strip_of(maps, scale)
-    return canvas.figure(one_channel(photo, maps, channel, field, strip, scale))
-
-
-def laid_over(
-    photo: np.ndarray, chosen: np.ndarray, field: ReceptiveField, side: int
-) -> np.ndarray:
-    """A photo that is light where a map is active: uint8 (side, side, 3).
-
-    Each number of the map lights the square around the middle of its receptive field, so map and
-    photo lie exactly over one another.
-
-    Args:
-        photo: uint8 (rows, cols, 3).
-        chosen: float (rows, cols), one feature map.
-        field: Receptive field of its units.
-        side: Rows and cols of the picture in pixels.
-    """
-    strength = chosen / max(float(chosen.max()), 1e-12)
-    spread = np.clip(strength, 0, 1).astype(np.float32)
-    # pixel (y, x) of the photo belongs to the unit whose field's middle is nearest to it
-    reach = [
-        np.clip(
-            np.floor((np.arange(length) + 0.5 - start - size / 2) / stride + 0.5).astype(int),
-            0,
-            count - 1,
+    every = mosaics.wall(maps, scale, side=SIDE) if every is None else every
+    (rows, cols, count), plane = maps.shape, maps[:, :, channel]
+    found = activations.one_map(plane)
+    low, high = brightness.limits(maps if scale == "shared" else plane[:, :, np.newaxis], scale)
+    array = panels.places(plane, low[0], high[0])
+    colors = Scale(HEAT, panels.number(low[0], "#.3g"), panels.number(high[0], "#.3g"))
+    words = f"{layer}, channel {channel} of 0 to {count - 1}: {rows} × {cols} numbers, "
+    if plane.any():
+        unit = [panels.frame((found.row, found.col, found.row + 1, found.col + 1))]
+        box = np.clip(field.box(found.row, found.col), 0, [*photo.shape[:2]] * 2)
+        seen = [panels.frame(box.tolist())]
+        words += (
+            f"{panels.percent(found.zeros)} of them 0, mean {panels.number(found.mean)}. The "
+            f"largest, {panels.number(found.largest)}, is at row {found.row}, col {found.col}; "
+            f"its unit sees the framed pixels of the photo, {field.size[0]} × {field.size[1]}."
         )
-        for length, start, size, stride, count in zip(
-            photo.shape[:2], field.start, field.size, field.stride, chosen.shape, strict=True
-        )
-    ]
-    light = spread[np.ix_(*reach)]
-    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)[:, :, np.newaxis]
-    lit = grey * 0.25 + light[:, :, np.newaxis] * (photo * 0.75 + np.float32([40, 30, 0]))
-    return cv2.resize(np.clip(lit, 0, 255).astype(np.uint8), (side, side))
-
-
-def _strip_layout(channels: int) -> tuple[int, int]:
-    """Side of a tile with its gap, and how many go in a line, so that all fit into the strip."""
-    lines = 1
-    while -(-channels // lines) * (STRIP_ROWS // lines) > STRIP_COLS:
-        lines += 1
-    return STRIP_ROWS // lines, max(STRIP_COLS // (STRIP_ROWS // lines), 1)
-
-
-def _tiles(
-    maps: np.ndarray,
-    scale: str,
-    side: int,
-    within: tuple[np.ndarray, np.ndarray] | None = None,
-) -> np.ndarray:
-    """Colored tiles (channels, side, side, 3) of maps; dead channels crossed out."""
-    bright = standardized(maps) if scale == "standardized" else scaled(maps, scale, within)
-    tiles = _colored(bright, side)
-    for dead in np.flatnonzero(~np.any(maps, axis=(0, 1))):
-        tile = np.full((side, side, 3), 60, np.uint8)
-        cv2.line(tile, (0, 0), (side - 1, side - 1), _CROSS, max(1, side // 60), cv2.LINE_AA)
-        cv2.line(tile, (0, side - 1), (side - 1, 0), _CROSS, max(1, side // 60), cv2.LINE_AA)
-        tiles[dead] = tile
-    return tiles
-
-
-def _colored(bright: np.ndarray, side: int) -> np.ndarray:
-    if side >= 4 * max(bright.shape[:2]):  # large enough to see the map's own pixels
-        places = (
-            np.arange(side) * bright.shape[0] // side,
-            np.arange(side) * bright.shape[1] // side,
-        )
-        resized = bright[np.ix_(*places)]
     else:
-        resized = fitted(bright, side)
-    count = resized.shape[-1]
-    flat = np.ascontiguousarray(resized.reshape(-1, count).T).reshape(-1, resized.shape[1])
-    return canvas.colorize(flat, canvas.HEAT).reshape(count, *resized.shape[:2], 3)
+        array, seen = np.full_like(array, NOTHING), []
+        unit = [Label("×", rows / 2, cols / 2, size=60)]
+        words += "all of them 0: nothing in this photo excites the channel."
+    left = [
+        Panel(f"channel {channel} of {layer}", array, colors, 250, unit),
+        Panel("lit where it is active", lit(photo, plane, field), None, 250, seen),
+    ]
+    columns, sets = int(np.ceil(np.sqrt(1.7 * count))), {"channel": range(count)}
+    title = f"all {count} channels, {scale}"
+    grid = mosaics.grid(title, every, range(count), columns, 678, sets=sets, chosen=channel)
+    return Picture(
+        [left, grid], f"{words} Of the whole layer {panels.percent(np.mean(maps == 0))} is 0."
+    )
+
+
+def lit(photo: np.ndarray, plane: np.ndarray, field: ReceptiveField) -> np.ndarray:
+    """A photo, light where one map (rows, cols) is active: uint8 of the photo's shape."""
+    light = brightness.scaled(plane[:, :, np.newaxis])[:, :, 0].astype(np.float32) / 255
+    light = light[np.ix_(*field.units_at(plane.shape, photo.shape[:2]))][:, :, np.newaxis]
+    grey = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float32)[:, :, np.newaxis]
+    return np.clip(grey * 0.35 + light * (photo * 0.65 + 30), 0, 255).astype(np.uint8)
