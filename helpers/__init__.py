@@ -2,16 +2,17 @@
 
 Read the modules in the order in which data flows; each imports only from those before it:
 
-``collection``, ``images`` → ``weights`` → ``models`` → ``layers`` → ``convolution``, ``filters``,
-``activations``, ``receptive_field`` → ``datasets``, ``patches`` → ``plots`` → ``widgets``;
-``exercises`` and ``check_environment`` stand beside them.
+``collection``, ``images`` → ``models`` → ``layers`` → ``brightness``, ``activations``, ``filters``,
+``convolution``, ``receptive_field`` → ``datasets``, ``patches`` → ``plots`` → ``widgets``;
+``exercises`` stand beside them. What is in ``safety``, and ``quiet``, ``packages`` and
+``check_environment``, keeps the lessons safe and need not be read to follow them.
 
 Importing this package loads nothing else: TensorFlow is imported where it is first needed.
 """
 
 
 def __getattr__(name: str) -> object:
-    """Import ``check_environment``, a module that can be called, when it is first asked for."""
+    """Import the function ``check_environment`` when it is first asked for."""
     if name == "check_environment":
         import importlib
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from helpers import filters
 from helpers.exercises.judges import Judgement, judge_choice, judge_function, judge_number
+from helpers.images import CHANNELS
 from helpers.layers import conv_layers, find_conv, kernel_and_bias
 
 
@@ -19,7 +20,7 @@ def red_channel(answer: Any) -> Judgement:
         1: "Channel 1 is green in either order; only the two ends swap.",
         2: "prepare() turns RGB into BGR, so kernel[:, :, 2, f] is the slice for red.",
     }
-    return judge_choice(answer, filters.INPUT_COLORS.index("red"), reasons)
+    return judge_choice(answer, CHANNELS.index("red"), reasons)
 
 
 def slices(answer: Any, model: Any, layer: str = "block3_conv1") -> Judgement:

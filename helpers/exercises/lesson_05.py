@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from helpers.activations import dead_channels
+from helpers.brightness import SCALES, scaled
 from helpers.exercises.judges import Judgement, judge_choice, judge_function, judge_number
-from helpers.plots.mosaics import SCALES, scaled
 from helpers.receptive_field import receptive_field
 
 
@@ -77,10 +77,11 @@ def fair_scale(answer: Any) -> Judgement:
     """On which scale does a map that is half as strong as another look half as bright?"""
     strong = np.linspace(0, 2, 100, dtype=np.float32).reshape(10, 10)
     both = np.dstack([strong, strong / 2])
-    fair = [scale for scale in SCALES if _half_as_bright(scaled(both, scale))]
+    offered = SCALES[:3]  # the lesson's
+    fair = [scale for scale in offered if _half_as_bright(scaled(both, scale))]
     (right,) = fair
     reasons = dict.fromkeys(
-        SCALES,
+        offered,
         "There each map is scaled by itself, so a weak map and a strong one look equally bright.",
     )
     reasons[right] = (

@@ -1,107 +1,158 @@
-"""The frame all explorers share: controls above, one picture, one line of text below."""
+"""The frame all explorers share: controls above, the panels of one picture, its caption below."""
 
 from __future__ import annotations
 
-import html
+import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import anywidget
 import ipywidgets
-import numpy as np
 import traitlets
 
-from helpers.plots import canvas
+from helpers.plots.page import Picture
+from helpers.widgets import browser
 
-#: Never larger than the window, so that controls, picture and caption are seen together.
-PICTURE_LAYOUT = {
-    "width": "auto",
-    "height": "auto",
-    "max_width": "100%",
-    "max_height": "66vh",
-    "align_self": "flex-start",
-}
+_HERE = Path(__file__).parent
+Draw = Callable[..., Picture]
 
 
-class View(NamedTuple):
-    """What an explorer shows for one setting of its controls."""
+class Panels(anywidget.AnyWidget):
+    """The browser's side of an explorer: it shows pictures, keeps them, and asks for others.
 
-    picture: np.ndarray  # uint8 (rows, cols) or (rows, cols, 3)
-    caption: str  # what is shown and its key numbers, plain text
+    A picture's key is the controls' values as the browser knows them, a list in JSON. To
+    ``{"want": key}`` comes ``{"key": key, "picture": …, "sent": names}`` with the files of these
+    names; files that were sent before are not sent again, unless ``"all"`` is asked for. A key
+    that the controls' ranges don't allow any more has no picture.
+    """
 
-
-class Names(anywidget.AnyWidget):
-    """Unseen: gives an explorer's sliders a name and its picture a text, for screen readers."""
-
-    _esm = Path(__file__).with_name("names.js")
+    _esm = _HERE / "panels.js"
+    _css = _HERE / "panels.css"
     title = traitlets.Unicode().tag(sync=True)
+    names = traitlets.List().tag(sync=True)
+    controls = traitlets.List().tag(sync=True, **ipywidgets.widget_serialization)
+    first = traitlets.Dict().tag(sync=True)  # the picture that is there without asking
+    edition = traitlets.Int().tag(sync=True)  # what was kept of an older one is forgotten
+
+    def __init__(self, explorer: Explorer) -> None:
+        self.explorer = explorer
+        self._sent: set[str] = set()
+        controls = explorer.controls
+        super().__init__(
+            title=explorer.title, names=list(controls), controls=list(controls.values())
+        )
+        self.renew()
+        self.on_msg(self._asked)
+
+    def renew(self) -> None:
+        """Begin a new edition with the picture of the controls' present values."""
+        picture, files = browser.described(self.explorer.picture)
+        controls = self.explorer.controls.values()
+        key = json.dumps([getattr(c, "index", c.value) for c in controls], separators=(",", ":"))
+        self._sent = set(files)
+        with self.hold_sync():
+            self.first = {"key": key, "picture": picture, "files": files}
+            self.edition += 1
+
+    def _asked(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        key, explorer = content["want"], self.explorer
+        answer: dict[str, Any] = {"key": key, "edition": self.edition}
+        known = json.loads(key)
+        values = explorer.known(known)
+        if any(
+            k not in explorer.choices(name, values) for name, k in zip(values, known, strict=True)
+        ):
+            self.send(answer)
+            return
+        try:
+            sent = () if content.get("all") else self._sent
+            picture, files = browser.described(explorer.draw(**values), sent)
+        except Exception as error:  # said where the picture would be, not in a hidden log
+            self.send({**answer, "error": f"{type(error).__name__}: {error}"})
+            return
+        self._sent.update(files)
+        self.send({**answer, "picture": picture, "sent": [*files]}, [*files.values()])
 
 
 class Explorer(ipywidgets.VBox):
     """Controls, a picture that follows them, and a line of text that says what it shows.
 
-    The picture goes to the browser as the ready bytes of one ``ipywidgets.Image``: its element
-    stays in place and only its content changes, so nothing flickers.
-
     Attributes:
         controls: The controls by name, in the order they are shown.
-        picture: The ``ipywidgets.Image``.
-        caption: The ``ipywidgets.HTML`` below it; in the browser it is the picture's alt text too.
+        draw: The function that makes the picture.
+        panels: The widget that shows it.
     """
 
     def __init__(
-        self,
-        controls: dict[str, ipywidgets.ValueWidget],
-        draw: Callable[..., View],
-        adapt: Callable[[dict[str, Any]], dict[str, dict[str, Any]]] | None = None,
-        title: str = "Explorer",
+        self, controls: dict[str, ipywidgets.ValueWidget], draw: Draw, title: str = "Explorer"
     ) -> None:
         """Connect controls to a picture.
 
         Args:
-            controls: Widgets with a ``value``, by the name of ``draw``'s argument.
-            draw: Takes the controls' values by name, returns a ``View``.
-            adapt: Takes all values, returns new traits for controls whose range depends on
-                others, such as ``{"filter": {"max": 511}}``. Called before every drawing.
+            controls: What ``slider``, ``choice_slider`` and ``dropdown`` make, by the name of
+                ``draw``'s argument.
+            draw: Takes the controls' values by name, returns a ``Picture``.
             title: A few words that name the explorer, to screen readers and where no widget can
                 be shown.
         """
-        self.controls = controls
-        self.title = title
-        self._draw, self._adapt, self._busy = draw, adapt, False
-        self.picture = ipywidgets.Image(layout=PICTURE_LAYOUT)
-        self.caption = ipywidgets.HTML()
+        self.controls, self.draw, self.title = controls, draw, title
         for control in controls.values():
             control.layout.width = "min(500px, 98%)"
             control.style.description_width = "8em"
-            if hasattr(control, "continuous_update"):
-                control.continuous_update = True
-            control.observe(self._changed, "value")
+            control.observe(self._set_ranges, "value")
+        self._set_ranges()
+        self.panels = Panels(self)
         beside = ipywidgets.Box(list(controls.values()), layout={"flex_flow": "row wrap"})
-        names = Names(title=title, layout={"display": "none"})
-        super().__init__([beside, self.picture, self.caption, names])
+        super().__init__([beside, self.panels])
         self.add_class("cnn-explorer")
-        self._changed()
 
-    def _changed(self, _change: dict | None = None) -> None:
-        if self._busy:  # a range changed under way and moved a value: drawn once, below
-            return
-        self._busy = True
-        try:
-            if self._adapt is not None:
-                for name, traits in self._adapt(self._values()).items():
-                    for trait, value in traits.items():
-                        setattr(self.controls[name], trait, value)
-            view = self._draw(**self._values())
-        finally:
-            self._busy = False
-        with self.picture.hold_sync():  # both at once
-            self.picture.value, self.picture.format = canvas.encoded(view.picture)
-        self.caption.value = f'<p style="line-height: 1.4">{html.escape(view.caption)}</p>'
-
-    def _values(self) -> dict[str, Any]:
+    @property
+    def values(self) -> dict[str, Any]:
+        """The controls' values by name."""
         return {name: control.value for name, control in self.controls.items()}
+
+    @property
+    def picture(self) -> Picture:
+        """The picture for the controls' present values."""
+        return self.draw(**self.values)
+
+    def show(self, draw: Draw) -> None:
+        """Show pictures of another function, as for a new photo; what was kept is forgotten."""
+        self.draw = draw
+        self.panels.renew()
+
+    def known(self, values: list) -> dict[str, Any]:
+        """Values as the browser knows them, choices by their number, by name.
+
+        Controls that the list does not reach have their present values.
+        """
+        found = self.values
+        for (name, control), value in zip(self.controls.items(), values, strict=False):
+            choice = hasattr(control, "index")
+            found[name] = control._options_full[value][1] if choice else value
+        return found
+
+    def choices(self, name: str, values: dict[str, Any]) -> list:
+        """What a control can be set to beside these values, as the browser knows it."""
+        control = self.controls[name]
+        if hasattr(control, "index"):
+            return list(range(len(control._options_full)))
+        if control.rests(values):
+            return [values[name]]
+        return list(range(control.min, control.last(values) + 1))
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the explorer as a page that needs no kernel; see ``saved.save``."""
+        from helpers.widgets import saved
+
+        return saved.save(self, folder)
+
+    def _set_ranges(self, _change: dict | None = None) -> None:
+        for control in self.controls.values():
+            if isinstance(control, ipywidgets.IntSlider):
+                control.max = control.last(self.values)
+                control.disabled = control.rests(self.values)
 
     def __repr__(self) -> str:
         """Stands in for the explorer where no widget can be shown, as on GitHub."""
@@ -109,9 +160,27 @@ class Explorer(ipywidgets.VBox):
         return f"[{self.title}: run this cell for its controls ({names})]"
 
 
-def slider(label: str, maximum: int, value: int = 0, minimum: int = 0) -> ipywidgets.IntSlider:
-    """A slider over whole numbers; arrow keys move it by 1, page keys by more."""
-    return ipywidgets.IntSlider(value, minimum, maximum, description=label)
+def slider(
+    label: str,
+    maximum: int | Callable,
+    value: int = 0,
+    minimum: int = 0,
+    rests: Callable = lambda values: False,
+) -> ipywidgets.IntSlider:
+    """A slider over whole numbers; arrow keys move it by 1, page keys by more.
+
+    Args:
+        label: What it sets.
+        maximum: Its last number; or a function of the values of the controls before it, by name.
+        value: Where it begins.
+        minimum: Its first number.
+        rests: Tells by these values whether the slider makes no difference now.
+    """
+    last = max(value, minimum) if callable(maximum) else maximum
+    made = ipywidgets.IntSlider(value, minimum, last, description=label)
+    made.last = maximum if callable(maximum) else lambda values: maximum
+    made.rests = rests
+    return made
 
 
 def choice_slider(label: str, options: list, value: Any = None) -> ipywidgets.SelectionSlider:
@@ -125,11 +194,3 @@ def dropdown(label: str, options: list, value: Any = None) -> ipywidgets.Dropdow
     first = options[0][1] if isinstance(options[0], tuple) else options[0]
     chosen = first if value is None else value
     return ipywidgets.Dropdown(options=options, value=chosen, description=label)
-
-
-def percent(share: float) -> str:
-    """A share in whole percent; "100%" only of everything, and "0%" only of nothing."""
-    rounded = f"{share:.0%}"
-    if rounded == "100%" and share < 1:
-        return "over 99%"
-    return "under 1%" if rounded == "0%" and share > 0 else rounded

@@ -1,0 +1,355 @@
+"""The lessons' explorers: each wires controls to one function of ``plots``."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from helpers import activations, brightness, filters, images
+from helpers.convolution import decompose, probe
+from helpers.layers import (
+    arithmetic,
+    check_index,
+    conv_layers,
+    find_conv,
+    kernel_and_bias,
+    layer_costs,
+)
+from helpers.patches import Scan
+from helpers.plots import (
+    blocks,
+    effect,
+    filter_grids,
+    mosaics,
+    patches,
+)
+from helpers.plots import (
+    filter_bank as boxes,
+)
+from helpers.plots import (
+    first_look as looks,
+)
+from helpers.plots import (
+    network as networks,
+)
+from helpers.plots import (
+    representations as rows_of_maps,
+)
+from helpers.plots.page import Picture
+from helpers.plots.probe import pixel_probe as probed
+from helpers.receptive_field import receptive_field
+from helpers.widgets.explorer import Explorer, choice_slider, dropdown, slider
+
+BY_SHARE, BY_INDEX = "by share of the work", "by index"
+ANYWHERE, ONE_UNIT = "anywhere in the map", "at this row and column"
+COMPARED = "anywhere, beside random and weakest"
+
+
+def _convolutions(model: Any) -> dict[str, Any]:
+    """A model's convolutions by name.
+
+    Raises:
+        ValueError: It has none.
+    """
+    found = {layer.name: layer for layer in conv_layers(model)}
+    if not found:
+        raise ValueError(f"{model.name} has no convolutions, so there are no filters to show")
+    return found
+
+
+def first_look(model: Any, photo: np.ndarray) -> Explorer:
+    """Lesson 00: which feature map of the first convolution to enlarge.
+
+    Args:
+        model: A model with at least one convolution that takes what ``images.prepare`` returns.
+        photo: uint8 (rows, cols, 3), of the model's size.
+
+    Raises:
+        ValueError: The model has no convolution, or the photo does not fit it.
+    """
+    name = next(iter(_convolutions(model)))
+    found = activations.feature_maps(model, images.prepare(photo), name)
+    maps = found[name][0, :, :, :64]
+    wall = mosaics.wall(maps, side=looks.TILE)
+
+    def draw(channel: int) -> Picture:
+        return looks.photo_and_maps(photo, maps, name, channel, wall)
+
+    return Explorer({"channel": slider("Channel", maps.shape[-1] - 1)}, draw, "First look")
+
+
+def network(model: Any) -> Explorer:
+    """Lesson 01: the network to scale, one layer picked out with its arithmetic.
+
+    Args:
+        model: A chain of layers with an input of fixed size; its weights are never read.
+
+    Raises:
+        ValueError: Too many layers for one picture, or photos of any size.
+    """
+    costs = {cost.name: cost for cost in layer_costs(model)}
+    sums = {layer.name: arithmetic(layer) for layer in model.layers}
+
+    def draw(layer: str) -> Picture:
+        return networks.layer_arithmetic([*costs.values()], costs[layer].index, sums[layer])
+
+    first = next((name for name, cost in costs.items() if cost.parameters), next(iter(costs)))
+    return Explorer({"layer": choice_slider("Layer", list(costs), first)}, draw, "Layer by layer")
+
+
+def filter_bank(model: Any) -> Explorer:
+    """Lesson 02: the filters of any convolution, one of them enlarged as a box.
+
+    Args:
+        model: A model with at least one convolution, its weights loaded.
+
+    Raises:
+        ValueError: The model has no convolution.
+    """
+    found = _convolutions(model)
+
+    @lru_cache
+    def bank(name: str) -> tuple:
+        kernel = kernel_and_bias(found[name])[0]
+        return kernel, filters.ranges(kernel).limit
+
+    def draw(layer: str, number: int) -> Picture:
+        kernel, limit = bank(layer)
+        return boxes.filter_boxes(kernel, layer, number, found[layer].use_bias, limit)
+
+    controls = {
+        "layer": choice_slider("Layer", list(found)),
+        "number": slider("Filter", lambda values: found[values["layer"]].filters - 1),
+    }
+    return Explorer(controls, draw, "Filter bank")
+
+
+def filter_grid(model: Any) -> Explorer:
+    """Lesson 03: any layer's filters, 64 at a time, seen from any input channel.
+
+    Args:
+        model: A ``keras.Model`` with convolutions.
+
+    Raises:
+        ValueError: The model has no convolution.
+    """
+    kernels = {name: kernel_and_bias(layer)[0] for name, layer in _convolutions(model).items()}
+    found = {name: filters.ranges(kernel) for name, kernel in kernels.items()}
+    first, page_of = next(iter(kernels)), filter_grids.PAGE
+    # channels 0, 1, 2 are colors only in the first layer, and blue, green, red only in a VGG
+    known = model.name.startswith("vgg") and kernels[first].shape[2] == 3
+
+    def draw(layer: str, channel: int, page: int, scale: str) -> Picture:
+        color = images.CHANNELS[channel] if known and layer == first else ""
+        return filter_grids.filter_grid(
+            kernels[layer], channel, page - 1, scale, layer, color, found[layer]
+        )
+
+    def pages(values: dict[str, Any]) -> int:
+        return -(-kernels[values["layer"]].shape[3] // page_of)
+
+    controls = {
+        "layer": choice_slider("Layer", list(kernels)),
+        "channel": slider("Input channel", lambda values: kernels[values["layer"]].shape[2] - 1),
+        "page": slider("Page", pages, 1, minimum=1),
+        "scale": dropdown("Scale", list(filters.WEIGHT_SCALES), "signed"),
+    }
+    return Explorer(controls, draw, "Filter grids")
+
+
+def convolution_effect(
+    model: Any, photo: np.ndarray, layer: str | None = None, filter_index: int = 0
+) -> Explorer:
+    """Lesson 04: any filter at work: three input channels, their slices, sums and the response.
+
+    Args:
+        model: A model of ``keras.applications`` style that takes what ``images.prepare`` returns.
+        photo: uint8 (rows, cols, 3), RGB.
+        layer: Name of the layer to begin with; the first convolution if left out.
+        filter_index: The filter to begin with.
+
+    Raises:
+        ValueError: The photo does not fit the model, or there is no such layer or filter.
+    """
+    found = _convolutions(model)
+    first_layer = next(iter(found))
+    # one channel after the other in memory: what OpenCV wants, and several times faster
+    inputs = {
+        name: np.ascontiguousarray(maps[0].transpose(2, 0, 1)).transpose(1, 2, 0)
+        for name, maps in activations.feature_maps(
+            model, images.prepare(photo), what="input"
+        ).items()
+    }
+    kernels = lru_cache(2)(lambda name: kernel_and_bias(found[name])[0])
+    work = lru_cache(4)(lambda name, index: decompose(found[name], inputs[name], index))
+
+    def draw(layer: str, filter: int, order: str, first: int) -> Picture:
+        done, kernel = work(layer, filter), kernels(layer)[:, :, :, filter]
+        depth = kernel.shape[-1]
+        ordered = done.by_share if order == BY_SHARE else np.arange(depth)
+        channels = ordered[first : first + 3].tolist()
+        names = images.CHANNELS if layer == first_layer and depth == 3 else ()
+        title = f"{layer}, filter {filter}"
+        return effect.filter_effect(inputs[layer], kernel, done, channels, names, title)
+
+    name = find_conv(model, first_layer if layer is None else layer).name
+    check_index(filter_index, found[name].filters, "filter", name)
+    controls = {
+        "layer": choice_slider("Layer", list(found), name),
+        "filter": slider("Filter", lambda now: found[now["layer"]].filters - 1, filter_index),
+        "order": dropdown("Channels", [BY_SHARE, BY_INDEX]),
+        "first": slider("First shown", lambda now: max(inputs[now["layer"]].shape[-1] - 3, 0)),
+    }
+    return Explorer(controls, draw, "What a filter does to the photo")
+
+
+def pixel_probe(
+    model: Any, photo: np.ndarray, filter_index: int = 0, place: tuple[int, int] | None = None
+) -> Explorer:
+    """Lesson 04: any number in the first layer's maps, taken apart into its 27 products.
+
+    Args:
+        model: A model whose first convolution is 3×3 on a photo from ``images.prepare``.
+        photo: uint8 (rows, cols, 3), RGB.
+        filter_index: The filter to begin with.
+        place: The (row, col) to begin with; the middle of the map if left out.
+
+    Raises:
+        ValueError: The photo does not fit the model, its first convolution is not 3×3 on three
+            channels, or there is no such filter or place.
+    """
+    layer = next(iter(_convolutions(model).values()))
+    bank, _ = kernel_and_bias(layer)
+    if bank.shape[:3] != (3, 3, 3):
+        raise ValueError(
+            f"the pixel probe shows 3×3 kernels on three channels; {layer.name}'s are "
+            f"{bank.shape[0]}×{bank.shape[1]} on {bank.shape[2]}"
+        )
+    inputs = activations.feature_maps(model, images.prepare(photo), layer.name, "input")[layer.name]
+    activation = lru_cache(8)(lambda index: decompose(layer, inputs, index).activation)
+    rows, cols = activation(filter_index).shape
+    row, col = (rows // 2, cols // 2) if place is None else place
+    probe(layer, inputs, filter_index, row, col)  # says what is wrong, if something is
+
+    def draw(filter: int, row: int, col: int) -> Picture:
+        found, title = probe(layer, inputs, filter, row, col), f"{layer.name}, filter {filter}"
+        return probed(photo, activation(filter), found, (row, col), name=title)
+
+    controls = {
+        "filter": slider("Filter", bank.shape[-1] - 1, filter_index),
+        "row": slider("Row", rows - 1, row),
+        "col": slider("Column", cols - 1, col),
+    }
+    return Explorer(controls, draw, "One number, taken apart")
+
+
+def feature_map_pages(
+    model: Any,
+    photo: np.ndarray,
+    other: np.ndarray | None = None,
+    names: tuple[str, str] = ("first photo", "second photo"),
+) -> Explorer:
+    """Lesson 05: all convolutions' feature maps, 64 channels a page. The network runs once.
+
+    Args:
+        model: A model of convolutions that takes what ``images.prepare`` returns.
+        photo: uint8 (rows, cols, 3), of a size that the model takes.
+        other: A second photo of the same size; the same channels are then shown for both, in the
+            same colors.
+        names: What to call the two photos.
+
+    Raises:
+        ValueError: A photo that does not fit the model, or two of different sizes.
+    """
+    if other is not None and np.shape(photo) != np.shape(other):
+        sizes = f"{np.shape(photo)} and {np.shape(other)}"
+        raise ValueError(f"both photos must have the same size, not {sizes}")
+    both = dict(zip(names, (photo, other), strict=True))
+    photos = {"the photo": photo} if other is None else both
+    scales, page_of = brightness.SCALES[:3], blocks.PAGE
+    names_of_layers = list(_convolutions(model))
+    batch = images.prepare(np.stack([*photos.values()]))
+    maps = activations.feature_maps(model, batch, names_of_layers)
+    ranks = {name: activations.by_activity(found[0]) for name, found in maps.items()}
+    layers = {name: blocks.summed_up(name, maps.pop(name), scales) for name in names_of_layers}
+
+    def draw(layer: str, page: int, scale: str, order: str) -> Picture:
+        by_index, every = order == BY_INDEX, ranks[layer]
+        here = np.arange(len(every))[(page - 1) * page_of :][:page_of]
+        which = "" if by_index else f"ranks {here[0] + 1} to {here[-1] + 1} by activity"
+        channels = here if by_index else every[here]
+        return blocks.page(photos, layers[layer], channels, scale, which)
+
+    controls = {
+        "layer": choice_slider("Layer", names_of_layers),
+        "page": slider("Page", lambda now: -(-len(ranks[now["layer"]]) // page_of), 1, minimum=1),
+        "scale": dropdown("Scale", list(scales)),
+        "order": dropdown("Order", [BY_INDEX, "by activity"]),
+    }
+    return Explorer(controls, draw, "Feature maps, page by page")
+
+
+def representations(model: Any, photos: dict[str, np.ndarray], layers: list[str]) -> Explorer:
+    """Lesson 06: one photo, any layer, any channel of the cat–dog network.
+
+    Args:
+        model: The cat–dog network, or another that takes photos scaled to 0–1.
+        photos: uint8 (rows, cols, 3) by name, of the size the model takes.
+        layers: Names of the layers to choose from, convolutions and pools.
+    """
+    batch = images.scale_to_one(np.stack(list(photos.values())))
+    maps = activations.feature_maps(model, batch, layers)
+    numbers = {name: number for number, name in enumerate(photos)}
+    fields = {layer: receptive_field(model, layer) for layer in layers}
+
+    @lru_cache(maxsize=64)
+    def wall(photo: str, layer: str, scale: str) -> Any:
+        return mosaics.wall(maps[layer][numbers[photo]], scale, side=rows_of_maps.SIDE)
+
+    def draw(layer: str, channel: int, photo: str, scale: str) -> Picture:
+        shown, every = maps[layer][numbers[photo]], wall(photo, layer, scale)
+        return rows_of_maps.chosen_channel(
+            photos[photo], shown, layer, channel, fields[layer], scale, every
+        )
+
+    controls = {
+        "layer": choice_slider("Layer", layers),
+        "channel": slider("Channel", lambda now: maps[now["layer"]].shape[-1] - 1),
+        "photo": dropdown("Photo", list(photos)),
+        "scale": dropdown("Brightness", list(rows_of_maps.SCALES)),
+    }
+    return Explorer(controls, draw, "Every layer's maps of a photo")
+
+
+def best_patches(scan: Scan) -> Explorer:
+    """Lesson 07: the photos that excite any channel, or any single unit, of a scan.
+
+    Args:
+        scan: What ``patches.scan`` returned. Nothing is computed again, only looked up.
+    """
+    layers = list(scan.rankings)
+    each_unit = all(ranking.maps is not None for ranking in scan.rankings.values())
+
+    def draw(layer: str, channel: int, where: str, row: int = 0, col: int = 0) -> Picture:
+        if where == COMPARED:
+            return patches.patch_comparison(scan, layer, [channel])
+        unit = (row, col) if where == ONE_UNIT else (None, None)
+        return patches.top_photos(scan, layer, channel, *unit)
+
+    def units(axis: int) -> dict[str, Any]:
+        return {
+            "maximum": lambda now: scan[now["layer"]].map_shape[axis] - 1,
+            "value": scan[layers[0]].map_shape[axis] // 2,
+            "rests": lambda now: now["where"] != ONE_UNIT,
+        }
+
+    controls = {
+        "layer": choice_slider("Layer", layers),
+        "channel": slider("Channel", lambda now: scan[now["layer"]].map_shape[2] - 1),
+        "where": dropdown("Where", [ANYWHERE, COMPARED, ONE_UNIT][: 2 + each_unit]),
+    }
+    if each_unit:
+        controls |= {"row": slider("Row", **units(0)), "col": slider("Column", **units(1))}
+    return Explorer(controls, draw, "What excites a unit")
