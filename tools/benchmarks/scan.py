@@ -1,9 +1,8 @@
-"""How fast a scan is, and how flat its memory stays; compared in one run on this machine.
+"""How fast a scan is, and how its memory grows; compared in one run on this machine.
 
-    python tests/benchmarks/scan.py [PHOTOS]
+    python tools/benchmarks/scan.py PHOTOS
 
-PHOTOS is a folder of photos; by default the one that lessons 06 and 07 find. Printed are the
-ratios that matter:
+PHOTOS is a folder of photos. Printed are the ratios that matter:
 
 * the tutorial's way (one ``load_img`` and one ``predict`` for each photo, for a single unit),
   timed on some of the photos, against one scan for all channels of a layer;
@@ -89,17 +88,14 @@ def peak_memory(work: Callable[[], object]) -> float:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("photos", nargs="?", type=Path)
+    parser.add_argument("photos", type=Path)
     parser.add_argument("--layer", default="conv4")
     parser.add_argument("--sample", type=int, default=200, help="photos for the tutorial's way")
     parser.add_argument("--rounds", type=int, default=3, help="the best of so many rounds counts")
     parser.add_argument("--memory", type=int, default=10_000, help="photos in the longer scan")
     args = parser.parse_args()
-    found = args.photos or datasets.find_cats_and_dogs()
-    if found is None:
-        parser.error("no photos found; name a folder of them, or set CATS_AND_DOGS_DIR")
     model, layer = models.load_cat_dog(), args.layer
-    paths = datasets.photo_files(found if args.photos else found / "train")
+    paths = datasets.photo_files(args.photos)
     count, batch = len(paths), 32
     scan(model, layer, paths[:64])  # imports, threads and first allocations
     predict_only(model, layer, 1, batch)

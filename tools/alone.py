@@ -1,8 +1,8 @@
 """Run lessons the way Colab does: each one alone in an empty folder, with what is installed.
 
-    python tests/alone.py                          every lesson, as it is stored
-    python tests/alone.py 00 05                    only these
-    python tests/alone.py --from ADDRESS TAG 00    as if the project had that public address
+    python tools/alone.py                          every lesson, as it is stored
+    python tools/alone.py 00 05                    only these
+    python tools/alone.py --from ADDRESS TAG 00    as if the project had that public address
 
 The exit status is 1 if a cell of a lesson failed. Needs nbclient, which Colab has too.
 """
@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 
 import nbformat
-from address import with_address
+from address import first_cell
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
@@ -35,7 +35,7 @@ def run(
     lesson = nbformat.read(path, as_version=4)
     if source is not None:
         first = next(cell for cell in lesson.cells if cell.cell_type == "code")
-        first.source = with_address(first.source, *source)
+        first.source = first_cell(*source)
     lesson.cells.append(nbformat.v4.new_code_cell(then))
     environment = {
         name: value

@@ -1,11 +1,12 @@
 """Write the project's public address wherever it is needed.
 
-    python tests/address.py https://github.com/you/course v1.0    set it, and write it everywhere
-    python tests/address.py                                       write it everywhere again
-    python tests/address.py --unset                               take it back
+    python tools/address.py https://github.com/you/course v1.0    set it, and write it everywhere
+    python tools/address.py                                       write it everywhere again
+    python tools/address.py --unset                               take it back
 
 It stands in pyproject.toml alone, with the tag that a lesson on Colab fetches. README's links and
-the first cell of every lesson follow. A lesson's outputs stay: no result depends on the address.
+the first cell of every lesson, which is written here, follow. A lesson's outputs stay: no result
+depends on the address.
 """
 
 from __future__ import annotations
@@ -20,10 +21,29 @@ import rebuild
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r'^address = "(.*)"\ntag = "(.*)"$', re.M)  # in pyproject.toml
-CELL = re.compile(r'^ADDRESS, TAG = "(.*)", "(.*)"$', re.M)  # in every lesson's first cell
 LINKS = re.compile(
-    r"(?<=<!-- launch: tests/address.py writes this -->\n).*?(?=<!-- /launch -->)", re.S
+    r"(?<=<!-- launch: tools/address.py writes this -->\n).*?(?=<!-- /launch -->)", re.S
 )
+
+#: A lesson's first cell looks upward from the folders that two variables name, else from its own.
+CELL = """\
+# @title Set up: run this cell first
+os, pathlib = map(__import__, ("os", "pathlib"))
+at = [pathlib.Path(os.getenv(n, "."), "_").resolve() for n in ("CNN_COURSE", "JPY_SESSION_NAME")]
+start = [file for n in at for up in n.parents for file in up.glob("helpers/start.py")]
+assert start, "this lesson is alone: open it in a copy of the whole course"
+%run "{start[0]}"\
+"""
+#: The same once there is an address: it also looks into its clone, and makes it (git prints why it
+#: cannot) where nothing is found. No terminal is needed for that, as it would be for ``!git``.
+CELL_WITH_ADDRESS = """\
+# @title Set up: run this cell first
+os, pathlib = map(__import__, ("os", "pathlib"))
+FETCH = "git clone {how} cnn"  # noqa: E501
+at = [pathlib.Path(os.getenv(n, "cnn"), "_").resolve() for n in ("CNN_COURSE", "JPY_SESSION_NAME")]
+start = [file for n in at for up in n.parents for file in up.glob("helpers/start.py")]
+%run "{start[0] if start or 0 * os.system(FETCH) else 'cnn/helpers/start.py'}"\
+"""
 
 
 def stored(root: Path) -> tuple[str, str]:
@@ -37,7 +57,7 @@ def links(root: Path) -> str:
     if not address:
         return (
             "Binder and Colab need a public copy of this repository, and none is named yet:\n"
-            "`python tests/address.py https://github.com/you/course v1.0` puts their links here.\n"
+            "`python tools/address.py https://github.com/you/course v1.0` puts their links here.\n"
         )
     path = address.removeprefix("https://github.com/")
     lab = f"https://mybinder.org/v2/gh/{path}/{tag}?urlpath=lab/tree/notebooks"
@@ -55,9 +75,13 @@ def links(root: Path) -> str:
     )
 
 
-def with_address(source: str, address: str, tag: str) -> str:
-    """The first cell's source with another address and tag in it."""
-    return CELL.sub(lambda _: f'ADDRESS, TAG = "{address}", "{tag}"', source)
+def first_cell(address: str, tag: str) -> str:
+    """The source of a lesson's first cell; with two empty strings for a course without address."""
+    if not address:
+        return CELL
+    # options in full: a line too long to be broken keeps its one line when it is formatted
+    how = "--quiet --config advice.detachedHead=false --depth 1"
+    return CELL_WITH_ADDRESS.replace("{how}", f"{how} --branch {tag} {address}")
 
 
 def set_address(root: Path, address: str, tag: str) -> None:
@@ -74,7 +98,8 @@ def write(root: Path) -> None:
         notebook = nbformat.read(path, as_version=4)
         was_current = notebook.metadata.get("code_digest") == rebuild.code_digest(notebook)
         cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
-        cell.source = with_address(cell.source, address, tag)
+        cell.source = first_cell(address, tag)
+        cell.metadata = rebuild.folded()
         if was_current:
             notebook.metadata["code_digest"] = rebuild.code_digest(notebook)
         nbformat.write(notebook, path)
@@ -87,8 +112,8 @@ def problems(root: Path) -> list[str]:
     if LINKS.findall((root / "README.md").read_text(encoding="utf-8")) != [links(root)]:
         found.append("README.md")
     for path in _lessons(root):
-        code = [c.source for c in nbformat.read(path, as_version=4).cells if c.cell_type == "code"]
-        if CELL.findall("\n".join(code)) != [(address, tag)]:
+        cells = nbformat.read(path, as_version=4).cells
+        if next(c.source for c in cells if c.cell_type == "code") != first_cell(address, tag):
             found.append(path.name)
     return found
 

@@ -1,8 +1,8 @@
 """Run the lessons and store their outputs; or check that they are clean.
 
-    python tests/rebuild.py                   run and store all of them
-    python tests/rebuild.py 03 05             only lessons 03 and 05
-    python tests/rebuild.py --check           run nothing, list what is wrong
+    python tools/rebuild.py                   run and store all of them
+    python tools/rebuild.py 03 05             only lessons 03 and 05
+    python tools/rebuild.py --check           run nothing, list what is wrong
 
 A lesson is executed on the bundled weights in its own folder. Then its pictures get a palette
 (smaller), widget views (dead without a kernel) and volatile metadata are dropped.
@@ -31,6 +31,7 @@ MACHINE_PATH = re.compile(r"(/root/|/work/|/tmp/|/home/|/Users/|[A-Z]:\\\\Users)
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 PROGRESS_BAR = re.compile(r"(\s*\d+%\||\d+(it|photo|B) \[|[^|\n]{0,40}:\s+\d+%\|)")
 CHECKED, VOLATILE = "nbval-check-output", "nbval-ignore-output"
+MAX_SETUP_LINES = 6
 
 
 def lessons(chosen: list[str] | None = None) -> list[Path]:
@@ -58,6 +59,11 @@ def execute(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
+def folded() -> nbformat.NotebookNode:
+    """The metadata of the first code cell: folded away in JupyterLab, and on Colab."""
+    return nbformat.from_dict({"cellView": "form", "jupyter": {"source_hidden": True}})
+
+
 def clean(notebook: nbformat.NotebookNode) -> None:
     """Drop what changes from run to run and make pictures small, in place."""
     notebook.metadata = nbformat.from_dict(
@@ -79,6 +85,7 @@ def clean(notebook: nbformat.NotebookNode) -> None:
                 data["text/plain"] = "<Figure>"
             if output.get("metadata"):
                 output["metadata"] = {}
+    next(cell for cell in notebook.cells if cell.cell_type == "code").metadata = folded()
 
 
 def code_digest(notebook: nbformat.NotebookNode) -> str:
@@ -106,7 +113,13 @@ def problems(path: Path) -> list[str]:
     standard = next(cell.source for cell in first.cells if cell.cell_type == "code")
     if code and code[0].source != standard:
         found.append("its first code cell differs from lesson 00's")
+    if code and len(code[0].source.splitlines()) > MAX_SETUP_LINES:
+        found.append(f"its first code cell has over {MAX_SETUP_LINES} lines")
+    if code and code[0].metadata != folded():
+        found.append("its first code cell is not folded")
     for cell in notebook.cells:
+        if set(cell.metadata) - {"tags"} and cell not in code[:1]:
+            found.append(f"cell {cell.id}: extra metadata {sorted(cell.metadata)}")
         found += [f"cell {cell.id}: {problem}" for problem in _cell_problems(cell)]
     return found
 
@@ -114,8 +127,6 @@ def problems(path: Path) -> list[str]:
 def _cell_problems(cell: nbformat.NotebookNode) -> list[str]:
     found = []
     tags = set(cell.metadata.get("tags", ()))
-    if set(cell.metadata) - {"tags"}:
-        found.append(f"extra metadata {sorted(cell.metadata)}")
     if MACHINE_PATH.search(cell.source):
         found.append("a machine's path in the source")
     if cell.cell_type != "code":

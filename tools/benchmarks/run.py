@@ -1,8 +1,8 @@
 """All figures of the course in one run: what it costs, beside the usual way and the floor.
 
-    python tests/benchmarks/run.py                     all six items, about twenty minutes
-    python tests/benchmarks/run.py 1 3                 only these items
-    python tests/benchmarks/run.py --json figures.json also write them to a file
+    python tools/benchmarks/run.py                     all six items, about twenty minutes
+    python tools/benchmarks/run.py 1 3                 only these items
+    python tools/benchmarks/run.py --json figures.json also write them to a file
 
 | item | what |
 |------|------|
@@ -55,9 +55,9 @@ def measure(item: int, args: argparse.Namespace):
         import lessons
 
         return lessons.starts_and_peaks(args.starts)
-    import memory
+    import browser
 
-    return memory.long_use(args.steps)
+    return browser.long_use(args.steps)
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("items", nargs="*", type=int, help="1 to 6; all by default")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     parser.add_argument("--rounds", type=int, default=5, help="items 1 to 3: rounds")
-    parser.add_argument("--moves", type=int, default=100, help="item 4: pictures of each")
+    parser.add_argument("--moves", type=int, default=40, help="item 4: steps of each")
     parser.add_argument("--starts", type=int, default=2, help="item 5: starts of each lesson")
     parser.add_argument("--steps", type=int, default=10_000, help="item 6: moves in all")
     args = parser.parse_args()
