@@ -16,7 +16,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from helpers import weights
+from helpers.safety import weights
 
 
 def stand_in(seed: int = 5) -> dict[str, np.ndarray]:

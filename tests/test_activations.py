@@ -119,7 +119,6 @@ def test_zeros_and_dead_channels_are_counted(maps):
     (layer,) = activations.statistics({"layer": maps[np.newaxis]})
     assert layer.sparsity == pytest.approx(zeros.mean())
     assert (layer.dead, layer.channels) == ((zeros == 1).sum(), maps.shape[-1])
-    assert layer.largest == maps.max()
 
 
 @given(maps=small_maps)
@@ -128,6 +127,18 @@ def test_channels_are_ordered_by_mean_and_ties_keep_theirs(maps):
     keys = [(-maps[:, :, channel].mean(dtype=np.float64), channel) for channel in order]
     assert keys == sorted(keys)
     assert sorted(order) == list(range(maps.shape[-1]))
+
+
+@given(maps=small_maps)
+def test_one_map_is_summed_up_number_by_number(maps):
+    plane = maps[:, :, 0]
+    found = activations.one_map(plane)
+    numbers = [(float(n), row, col) for row, line in enumerate(plane) for col, n in enumerate(line)]
+    largest = max(number for number, _, _ in numbers)
+    assert found.largest == largest
+    assert (found.row, found.col) == next((r, c) for n, r, c in numbers if n == largest)
+    assert found.zeros == pytest.approx(sum(n == 0 for n, _, _ in numbers) / len(numbers))
+    assert found.mean == pytest.approx(sum(n for n, _, _ in numbers) / len(numbers))
 
 
 @given(maps=small_maps)
@@ -147,6 +158,20 @@ def test_distances_are_euclidean():
 
 def photo_of_noise(side=12):
     return np.random.default_rng(0).random((side, side))
+
+
+def test_squares_of_mean_grey_hold_their_share_of_the_variance():
+    grey = photo_of_noise()
+    found = activations.mean_squares(grey, 3)
+    for row in range(3):
+        for col in range(3):
+            square = np.s_[4 * row : 4 * row + 4, 4 * col : 4 * col + 4]
+            np.testing.assert_allclose(found.picture[square], grey[square].mean(), atol=1e-6)
+    # of means, the variance explained is the variance between
+    assert found.share == pytest.approx(found.picture.var() / grey.var(), abs=1e-5)
+    assert activations.mean_squares(grey, 12).share == 1
+    with pytest.raises(ValueError, match="cannot reshape"):
+        activations.mean_squares(grey, 5)
 
 
 def test_what_is_there_can_be_read_back():
@@ -188,7 +213,7 @@ def test_leaving_out_in_closed_form_is_leaving_out(monkeypatch):
         (lambda: activations.read_back(np.ones((5, 4, 1)), photo_of_noise()), "whole multiple"),
         (lambda: activations.read_back(np.ones((4, 4, 1)), np.ones((8, 8))), "nothing to read"),
         (lambda: activations.distances({"a": np.ones(1)}, {"b": np.ones(1)}), "same layers"),
-        (lambda: activations.distances({"a": np.ones(1)}, {"a": np.ones(2)}), "a has maps of"),
+        (lambda: activations.distances({"a": np.ones(1)}, {"a": np.ones(2)}), "same size"),
     ],
 )
 def test_numbers_that_make_no_sense_are_refused(call, words):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from helpers import convolution, layers
+from helpers import activations, convolution, layers
 from helpers.quiet import keras
 
 sizes = st.integers(1, 11)
@@ -80,7 +80,7 @@ def test_decompose_leaves_its_inputs_alone(vgg16, batch):
 
 @pytest.fixture(scope="module")
 def inputs(vgg16, batch):
-    return convolution.inputs_of(vgg16, batch)
+    return activations.feature_maps(vgg16, batch, what="input")
 
 
 def test_two_dozen_filters_of_vgg16_on_a_photo(vgg16, inputs, maps):
@@ -100,7 +100,7 @@ def test_the_inputs_of_each_layer_in_one_pass(vgg16, batch, inputs, maps):
     np.testing.assert_array_equal(inputs["block1_conv1"], batch)
     np.testing.assert_allclose(inputs["block1_conv2"], maps["block1_conv1"], atol=1e-4)
     for name in ("block1_conv1", "block2_conv1"):
-        single = convolution.input_of(vgg16.get_layer(name), vgg16, batch)
+        (single,) = activations.feature_maps(vgg16, batch, name, "input").values()
         np.testing.assert_allclose(single, inputs[name], atol=1e-4)
 
 
@@ -112,10 +112,33 @@ def test_the_strongest_channels_come_first():
     assert apart.by_share.tolist() == [1, 3, 0, 2]
     sums = convolution.running_sums(apart, (1, 2, 4))
     assert sums[0, 0].tolist() == [-4, -1, 0]
-    assert convolution.running_sums(apart, [2], order=[0, 3])[2, 2].tolist() == [4]
-    for wrong in (0, 5):
-        with pytest.raises(ValueError, match="choose 1 to 4"):
-            convolution.running_sums(apart, [wrong])
+
+
+def test_the_padding_under_a_kernel_is_counted():
+    layer = keras.layers.Conv2D(1, 3, padding="same")
+    layer.build((None, 5, 6, 2))
+    inputs = np.ones((5, 6, 2))
+    counted = [convolution.probe(layer, inputs, 0, *at).padding for at in ((0, 0), (0, 2), (2, 2))]
+    assert counted == [5 * 2, 3 * 2, 0]
+
+
+@given(st.integers(1, 1000))
+def test_counts_double_from_1_to_all(depth):
+    counts = convolution.doubling(depth)
+    assert counts[0] == 1 and counts[-1] == depth and counts == sorted(set(counts))
+    assert len(counts) <= 8
+    if depth == 128:
+        assert counts == [2**power for power in range(8)]
+
+
+def test_correlation_is_pearsons():
+    random = np.random.default_rng(5)
+    one, other = random.normal(size=(2, 6, 4))
+    a, b = one - one.mean(), other - other.mean()
+    wanted = (a * b).sum() / np.sqrt((a * a).sum() * (b * b).sum())
+    assert convolution.correlation(one, other) == pytest.approx(wanted)
+    assert convolution.correlation(one, -2 * one + 3) == pytest.approx(-1)
+    assert convolution.correlation(one, np.full((6, 4), 0.1)) == 0
 
 
 def test_shares_of_a_filter_that_sees_nothing():
@@ -170,7 +193,7 @@ def test_bad_input_is_refused_in_one_sentence(vgg16, batch):
     cases = [
         ((vgg16.get_layer("block1_pool"), batch, 0), "MaxPooling2D"),
         (("block1_conv1", batch, 0), "'block1_conv1' is a str"),
-        ((unbuilt, batch, 0), "'fresh' has no weights yet"),
+        ((unbuilt, batch, 0), "'fresh' is not built yet"),
         ((softmax, batch[:, :4, :4], 0), "softmax"),
         ((large, batch[:, :3, :9], 0), "reaches over 5 pixels"),
         ((layer, batch, 64), "filters 0 to 63"),
@@ -194,20 +217,15 @@ def test_bad_input_is_refused_in_one_sentence(vgg16, batch):
 def test_other_bad_input_is_refused_too(vgg16, batch):
     for wrong in (batch[0], batch[:, :100]):
         with pytest.raises(ValueError, match="takes a batch of the shape") as error:
-            convolution.inputs_of(vgg16, wrong)
+            activations.feature_maps(vgg16, wrong, what="input")
         _one_sentence(error)
-        with pytest.raises(ValueError, match="takes a batch of the shape"):
-            convolution.input_of(vgg16.get_layer("block1_conv1"), vgg16, wrong)
     dense = keras.Sequential([keras.Input((4,)), keras.layers.Dense(1)])
     with pytest.raises(ValueError, match="no convolutions"):
-        convolution.inputs_of(dense, np.zeros((1, 4)))
+        activations.feature_maps(dense, np.zeros((1, 4)), what="input")
     bank = np.ones((3, 3, 3, 2))
     with pytest.raises(ValueError, match="cannot be compared"):
         convolution.most_alike(bank, np.ones((5, 5)))
-    with pytest.raises(ValueError, match="like nothing"):
-        convolution.most_alike(bank, np.zeros((3, 3)))
-    with pytest.raises(ValueError, match="odd sides"):
-        convolution.filter_grey(np.ones((5, 5)), np.ones((2, 3)))
+    assert convolution.most_alike(bank, np.zeros((3, 3))) == (0, 0.0)
 
 
 @pytest.mark.parametrize(
@@ -221,8 +239,8 @@ def test_other_bad_input_is_refused_too(vgg16, batch):
 )
 def test_a_batch_that_is_none_is_refused(vgg16, batch, spoil, words):
     for ask in (
-        lambda wrong: convolution.inputs_of(vgg16, wrong),
-        lambda wrong: convolution.input_of(vgg16.get_layer("block1_conv1"), vgg16, wrong),
+        lambda wrong: activations.feature_maps(vgg16, wrong, what="input"),
+        lambda wrong: activations.feature_maps(vgg16, wrong, "block1_conv1", "input"),
     ):
         with pytest.raises(ValueError, match=words):
             ask(spoil(batch))

@@ -1,6 +1,7 @@
 """How modules depend on each other, and that importing them costs and prints nothing."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,15 +20,15 @@ MODULES = {
 
 #: From left to right. Modules that are not named hold numbers.
 PLACES = {
-    **{"quiet": 0, "memory": 0, "collection": 0, "images": 0, "archives": 0, "downloads": 0},
-    **{"weights": 1, "models": 2, "layers": 3, "plots": 5, "widgets": 6},
+    **{"quiet": 0, "packages": 0, "safety": 0, "collection": 1, "images": 1, "models": 2},
+    **{"layers": 3, "plots": 5, "widgets": 6},
 }
 NUMBERS = 4
 BESIDE = ("exercises", "check_environment")  # only notebooks import these
 
 
 def family(module):
-    """``helpers.plots.canvas`` belongs to ``plots``; the package itself to ``helpers``."""
+    """``helpers.plots.page`` belongs to ``plots``; the package itself to ``helpers``."""
     return (module.split(".") + [""])[1] or "helpers"
 
 
@@ -49,7 +50,7 @@ EDGES = [(module, target) for module, path in MODULES.items() for target in impo
 
 
 def test_the_imports_are_found():
-    assert ("helpers.models", "helpers.weights") in EDGES
+    assert ("helpers.models", "helpers.safety.weights") in EDGES
     assert ("helpers.layers", "helpers.quiet") in EDGES, "also inside functions"
     assert len(EDGES) > 20
     assert {target for _, target in EDGES} <= set(MODULES)
@@ -61,6 +62,19 @@ def test_imports_run_one_way():
         if here in BESIDE or "helpers" in (here, there):
             continue
         assert PLACES.get(there, NUMBERS) <= PLACES.get(here, NUMBERS), f"{module} ← {target}"
+
+
+def test_what_keeps_things_safe_needs_nothing_that_is_read():
+    """Of the rest only the table of packages, which lessons run by itself before all else."""
+    targets = {target for module, target in EDGES if family(module) == "safety"}
+    assert {target for target in targets if family(target) != "safety"} == {"helpers.packages"}
+
+
+def test_only_plots_and_widgets_draw():
+    for module, path in MODULES.items():
+        if family(module) not in ("plots", "widgets", "start"):
+            found = set(re.findall(r"^\s*(?:import|from) (\w+)", path.read_text("utf-8"), re.M))
+            assert not found & {"matplotlib", "ipywidgets", "anywidget", "IPython"}, module
 
 
 def test_nothing_imports_widgets_or_what_stands_beside_or_the_package():

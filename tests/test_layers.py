@@ -176,6 +176,19 @@ def test_the_input_of_both_kinds_of_model(vgg16, odd):
         layers.model_input(double)
 
 
+@pytest.mark.parametrize("what, before", [("output", [0, 1]), ("input", [None, 0])])
+def test_a_sub_model_hands_on_what_the_layers_answer_or_take(odd, what, before):
+    batch = np.random.default_rng(0).normal(size=(2, 20, 24, 4)).astype(np.float32)
+    found = layers.sub_model(odd, ["plain", 1], what)(batch)
+    assert list(found) == ["plain", "deep"]
+    stages = {None: batch, 0: odd.layers[0](batch)}
+    stages[1] = odd.layers[1](stages[0])
+    for answer, stage in zip(found.values(), before, strict=True):
+        np.testing.assert_allclose(answer, stages[stage], atol=1e-5)
+    with pytest.raises(ValueError, match="no layer 'none'"):
+        layers.sub_model(odd, ["none"])
+
+
 def test_costs_need_a_size():
     model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3, name="any")])
     assert layers.feature_map_shapes(model) == [(0, "any", (None, None, None, 2))]

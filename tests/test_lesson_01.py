@@ -2,7 +2,6 @@
 
 import math
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,7 +9,8 @@ from hypothesis import strategies as st
 
 from helpers import layers, models, plots, widgets
 from helpers.exercises import lesson_01
-from helpers.plots import boxes, network
+from helpers.plots import boxes
+from helpers.plots.panels import YELLOW, Label, Path
 from helpers.quiet import keras
 
 # index, name, output shape, parameters: VGG16 as published
@@ -52,17 +52,8 @@ def costs(full):
 
 
 @pytest.fixture(scope="module")
-def drawing(costs):
-    return network.arrange(costs)
-
-
-@pytest.fixture(scope="module")
 def explorer(full):
     return widgets.network(full)
-
-
-def _picture(explorer):
-    return cv2.imdecode(np.frombuffer(explorer.picture.value, np.uint8), cv2.IMREAD_COLOR)
 
 
 def test_the_whole_table_is_exact(costs):
@@ -144,8 +135,8 @@ def test_counts_hold_for_any_convolution(rows, cols, depth, filters, stride, pad
 
 def test_depthwise_filters_look_at_one_channel():
     layer = keras.layers.DepthwiseConv2D(3, padding="same")
-    keras.Sequential([keras.Input((8, 8, 5)), layer])
-    assert layers.multiply_adds(layer) == 8 * 8 * 5 * 9
+    (cost,) = layers.layer_costs(keras.Sequential([keras.Input((8, 8, 5)), layer]))
+    assert cost.multiply_adds == 8 * 8 * 5 * 9
 
 
 def test_photos_of_any_size_are_refused_in_one_sentence():
@@ -160,61 +151,97 @@ def test_photos_of_any_size_are_refused_in_one_sentence():
 
 def test_too_many_layers_are_refused_in_one_sentence(costs):
     with pytest.raises(ValueError, match=r"57 layers .* do not fit on one picture"):
-        network.arrange(costs[:19] * 3)
+        plots.network_to_scale(costs[:19] * 3)
 
 
-def test_boxes_are_drawn_to_scale(costs, drawing):
-    boxed = [
-        (cost, spot)
-        for cost, spot in zip(costs, drawing.spots, strict=True)
-        if isinstance(spot, tuple)
-    ]
-    assert len(boxed) == 19
-    for cost, (at, (width, height, depth)) in boxed:
-        _, rows, cols, channels = cost.output_shape
-        assert (height, depth) == (rows * drawing.per_row, cols * drawing.per_row)
-        assert width == max(channels * drawing.per_channel, 2)
-        assert at[1] + height == drawing.floor
-    lefts = [at[0] for _, (at, _) in boxed]
-    assert lefts == sorted(lefts)
-    ends = [at[0] + size[0] + boxes.AWAY[0] * size[2] for _, (at, size) in boxed]
-    assert max(ends) <= 1000
-    bars = {cost.name: drawing.spots[cost.index] for cost in costs[19:]}
-    for name, count in (("flatten", 25_088), ("fc1", 4_096), ("predictions", 1_000)):
-        assert sum(width for *_, width in bars[name]) == pytest.approx(count * drawing.per_channel)
-        assert all(x >= 0 and x + width <= 1000 for x, _, width in bars[name])
+def _panel(picture):
+    (panel,) = picture.every()
+    return panel
+
+
+def _marks(panel, kind):
+    return [mark for mark in panel.marks if isinstance(mark, kind)]
+
+
+def _fronts(panel, color="#5692d6"):
+    """The box or bar of each shape of a color: top, left, bottom, right."""
+    shapes = [np.array(path.points) for path in _marks(panel, Path) if path.fill == color]
+    return [(*shape.min(axis=0), *shape.max(axis=0)) for shape in shapes]
+
+
+def test_boxes_are_drawn_to_scale(costs):
+    panel = _panel(plots.network_to_scale(costs))
+    names = {label.words: label for label in _marks(panel, Label) if label.upright}
+    assert [*names] == [row[1] for row in VGG16[:19]]
+    paths = [np.array(path.points) for path in _marks(panel, Path)]
+    for _, name, (rows, cols, channels), _ in VGG16[:19]:
+        middle, floor = names[name].col, names[name].row - 26
+        front = next(
+            k for k, points in enumerate(paths)
+            if np.allclose([points[:, 1].mean(), points[:, 0].max()], [middle, floor])
+        )  # fmt: skip
+        row = 200 / 224  # pixels; 10 channels are as long
+        high, wide = np.ptp(paths[front], axis=0)
+        assert (high, wide) == pytest.approx((rows * row, max(channels * row / 10, 2)))
+        assert np.ptp(paths[front + 2][:, 1]) == pytest.approx(0.54 * cols * row)  # its side
+    lefts = [label.col for label in names.values()]
+    assert lefts == sorted(lefts) and np.diff(lefts).min() >= 24
+    assert all(points.min() >= 0 and points[:, 1].max() <= 1000 for points in paths)
+    words = [label.words for label in _marks(panel, Label)]
+    assert "1 row is drawn as long as 10 channels" in words
+    assert {"convolution: 13", "pooling: 5", "dense: 3", "25,088", "4,096", "1,000"} <= {*words}
+    shapes = [label.words for label in _marks(panel, Label) if label.bold]
+    assert shapes == [
+        "224 × 224 × 64", "112 × 112 × 128", "56 × 56 × 256",
+        "28 × 28 × 512", "14 × 14 × 512", "7 × 7 × 512",
+    ]  # fmt: skip
+
+
+def test_lists_are_bars_at_the_same_scale(costs):
+    panel = _panel(plots.network_to_scale(costs))
+    below = next(label.row for label in _marks(panel, Label) if label.words == "19 flatten") - 10
+    for color, sizes in (("#bebebe", [25_088]), ("#68b678", [4_096, 4_096, 1_000])):
+        bars = [bar for bar in _fronts(panel, color) if bar[0] > below]
+        assert all(left == 132 and right <= 932 for _, left, _, right in bars)
+        lengths = [right - left for _, left, _, right in bars]
+        lengths = [sum(lengths)] if color == "#bebebe" else lengths
+        np.testing.assert_allclose(lengths, np.array(sizes) * 20 / 224)
 
 
 def test_other_chains_fit_on_the_picture_too():
     with keras.StatelessScope(initialize_variables=False):
         cat_dog = models.cat_dog_network()
-    figure = plots.network_to_scale(layers.layer_costs(cat_dog))
-    assert figure.get_size_inches()[0] == pytest.approx(10)
+    costs = layers.layer_costs(cat_dog)
+    panel = _panel(plots.network_to_scale(costs))
+    points = np.concatenate([path.points for path in _marks(panel, Path)])
+    assert points.min() >= 0
+    assert (points.max(axis=0) <= panel.shape).all()
+    words = [label.words for label in _marks(panel, Label)]
+    assert {"148 × 148 × 32", "7 × 7 × 128", "6,272"} <= {*words}
+    assert all(cost.name in " ".join(words) for cost in costs)
 
 
-def test_figures_have_their_size_and_leave_costs_alone(full, costs):
+def test_pictures_have_their_size_and_leave_costs_alone(full, costs):
     before = list(costs)
     for figure in (
-        plots.network_to_scale(costs),
-        plots.layer_arithmetic(costs, 8, layers.arithmetic(full.layers[8])),
-        plots.parameters_and_work(costs),
+        plots.network_to_scale(costs).figure(),
+        plots.layer_arithmetic(costs, 8, layers.arithmetic(full.layers[8])).figure(),
     ):
         width, height = figure.get_size_inches()
         assert 9 < width < 11
-        assert 5 < height < 8
+        assert 5 < height < 7
     assert costs == before
 
 
-def test_the_two_sided_bars_are_the_shares(costs):
-    left, right = plots.parameters_and_work(costs).axes
-    rows = [cost for cost in costs if cost.parameters]
-    for axes, what in ((left, "parameters"), (right, "multiply_adds")):
-        numbers = np.array([getattr(cost, what) for cost in rows], float)
-        drawn = [bar.get_width() for bar in axes.patches]
-        np.testing.assert_allclose(drawn, numbers / numbers.sum())
-    assert left.xaxis_inverted() and not right.xaxis_inverted()
-    with pytest.raises(ValueError, match="no layer has weights"):
-        plots.parameters_and_work([costs[0]])
+def test_the_bars_are_parameters_and_work_of_layers_with_weights(costs, cell):
+    left, right = cell("01", "plots.bars", costs=costs).every()
+    rows = [row for row in VGG16 if row[1].startswith(("fc", "predictions")) or "conv" in row[1]]
+    assert len(rows) == 16 and [*left.left.values()] == [row[1] for row in rows]
+    for panel, what in ((left, "parameters"), (right, "multiply_adds")):
+        numbers = np.array([getattr(cost, what) for cost in costs if cost.parameters], float)
+        drawn = [max(col for _, col in bar.points) for bar in _marks(panel, Path)]
+        np.testing.assert_allclose(drawn / np.max(drawn), numbers / numbers.max())
+        assert [label.words for label in _marks(panel, Label)] == [f"{n:,.0f}" for n in numbers]
 
 
 def test_every_layer_can_be_shown(explorer, costs, sweep):
@@ -224,63 +251,63 @@ def test_every_layer_can_be_shown(explorer, costs, sweep):
 
 def test_picture_and_caption_follow_the_slider(explorer):
     explorer.controls["layer"].value = "fc1"
-    dense, words = _picture(explorer), explorer.caption.value
-    assert "25,088 × 4,096 + 4,096 = 102,764,544 parameters" in words
+    dense = explorer.picture
+    assert "25,088 × 4,096 + 4,096 = 102,764,544 parameters" in dense.caption
+    words = "\n".join(label.words for label in _marks(_panel(dense), Label))
+    assert "20  fc1: dense" in words
+    assert "25,088 × 4,096 + 4,096 = 102,764,544\n74% of the network's" in words
+    assert "4,096 × 25,088 = 102,760,448\n1% of the network's" in words
     explorer.controls["layer"].value = "block3_conv2"
-    conv = _picture(explorer)
-    assert "56 × 56 × 256 × 3 × 3 × 256 = 1,849,688,064 multiply-adds" in explorer.caption.value
-    assert conv.shape == dense.shape
-    assert (conv != dense).any(axis=-1).mean() > 0.01
+    conv = explorer.picture
+    assert "56 × 56 × 256 × 3 × 3 × 256 = 1,849,688,064 multiply-adds" in conv.caption
+    assert _panel(conv).shape == _panel(dense).shape
     explorer.controls["layer"].value = "block1_pool"
-    assert "no parameters" in explorer.caption.value
+    assert "no parameters" in explorer.picture.caption
 
 
-def test_only_the_chosen_layer_keeps_its_color(drawing):
-    blue = np.array([86, 146, 214])
-
-    def blue_columns(chosen):
-        return np.flatnonzero((network.draw(drawing, chosen) == blue).all(axis=-1).any(axis=0))
-
-    at, size = drawing.spots[12]
-    found = blue_columns(12)
-    assert found.size and at[0] <= found.min() and found.max() <= at[0] + size[0]
-    assert blue_columns(18).size == 0
-    assert blue_columns(None).size > 5 * found.size
+def _chosen(costs, index):
+    return _panel(plots.layer_arithmetic(costs, index, layers.Arithmetic("1", "1", "1")))
 
 
-def test_a_triangle_points_at_the_chosen_layer(drawing):
-    for chosen in (0, 8, 18):
-        at, size = drawing.spots[chosen]
-        below = (drawing.floor + 9, round(at[0] + size[0] / 2))
-        assert network.draw(drawing, chosen)[below].max() < 60
-        assert network.draw(drawing, 20)[below].min() > 100
-    x, y, _ = drawing.spots[20][0]  # a bar has it beside its name
-    spot = np.s_[int(y) - 18 : int(y) - 6, int(x) : int(x) + 10]
-    assert network.draw(drawing, 20)[spot].min() < 60 < network.draw(drawing, 8)[spot].min()
+def test_only_the_chosen_layer_keeps_its_color_and_is_named_on_yellow(costs):
+    whole = _fronts(_panel(plots.network_to_scale(costs)))
+    assert len(whole) == 13 + 1  # and the legend's
+    for index, blue in ((12, 1), (18, 0), (20, 0)):
+        panel = _chosen(costs, index)
+        assert len(_fronts(panel)) == blue
+        marked = {label.words for label in _marks(panel, Label) if label.paper == YELLOW}
+        expected = {"20 fc1", "4,096"} if index == 20 else {str(index), costs[index].name}
+        assert marked == expected
+        outlines = [path for path in _marks(panel, Path) if path.fill is None]
+        assert len(outlines) == 3 and {path.width for path in outlines} == {2}
 
 
-def test_boxes_are_where_they_should_be():
-    picture = np.full((100, 120, 3), 255, np.uint8)
-    boxes.box(picture, (20, 50), (30, 40, 50), (100, 150, 200))
-    assert tuple(picture[70, 35]) == (100, 150, 200)  # front
-    assert tuple(picture[44, 50]) == tuple(int(c * 0.93) for c in (100, 150, 200))  # top
-    assert tuple(picture[60, 65]) == tuple(int(c * 0.82) for c in (100, 150, 200))  # side
-    assert tuple(picture[10, 10]) == (255, 255, 255)
-    textures = tuple(np.full((2, 2, 3), value, np.uint8) for value in (10, 100, 200))
-    boxes.textured_box(picture, (20, 50), (30, 40, 50), textures)
-    assert picture[70, 35, 0] == 10
-    assert picture[44, 50, 0] == 93
-    assert picture[60, 65, 0] == 164
+def test_a_click_on_a_layer_chooses_it(costs):
+    panel = _chosen(costs, 5)
+    values = np.reshape(panel.clicks.values["layer"], (panel.clicks.rows, panel.clicks.cols))
+
+    def clicked(row, col):
+        rows, cols = panel.shape
+        return values[int(row / rows * len(values)), int(col / cols * len(values[0]))]
+
+    labels = _marks(panel, Label)
+    for cost in costs[:19]:
+        name = next(label for label in labels if label.upright and label.words == cost.name)
+        assert clicked(name.row + 20, name.col) == cost.index  # on its name
+        assert clicked(name.row - 30, name.col) == cost.index  # on its box
+    for cost in costs[19:]:
+        name = next(label for label in labels if label.words == f"{cost.index} {cost.name}")
+        assert clicked(name.row, 140) == cost.index
+    assert clicked(10, 990) == 5  # a click on nothing changes nothing
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(-80, 160), st.integers(-80, 160), st.sampled_from(["left", "right", "top"]))
-def test_words_and_boxes_over_the_edge_are_cut_off(x, y, anchor):
-    picture = np.full((90, 100, 3), 255, np.uint8)
-    boxes.write(picture, "block1_conv1", (x, y), anchor=anchor, upright=anchor == "top")
-    textures = tuple(np.zeros((2, 3, 3), np.uint8) for _ in range(3))
-    boxes.textured_box(picture, (x, y), (20, 10, 30), textures)
-    assert picture.shape == (90, 100, 3)
+def test_boxes_have_a_front_a_top_and_a_side():
+    front, top, side = (np.full((1, 1, 3), value, np.uint8) for value in (100, 150, 200))
+    paths = boxes.box((50, 20), (40, 30, 50), (front, top, side))
+    assert [path.fill for path in paths] == ["#646464", "#8b8b8b", "#a4a4a4"]  # shaded
+    assert paths[0].points == [(50, 20), (50, 50), (90, 50), (90, 20)]
+    assert paths[1].points == [(50, 20), (50, 50), (37, 77), (37, 47)]
+    assert paths[2].points == [(50, 50), (37, 77), (77, 77), (90, 50)]
 
 
 FC1_448 = 14 * 14 * 512 * 4096 + 4096

@@ -1,14 +1,15 @@
 """Lesson 02: filter and map shapes, the filter bank, names that mislead, the exercises."""
 
-import cv2
+import matplotlib
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import layers, plots, widgets
+from helpers import filters, layers, plots, widgets
 from helpers.exercises import lesson_02
-from helpers.plots import canvas, filter_bank
+from helpers.plots import panels
+from helpers.plots.panels import Label, Path
 from helpers.quiet import keras
 
 # index, name, filters, rows and cols of the maps, parameters
@@ -42,10 +43,6 @@ def others():
             keras.applications.ResNet50(weights=None),
             keras.applications.MobileNetV2(weights=None),
         ]
-
-
-def _picture(explorer):
-    return cv2.imdecode(np.frombuffer(explorer.picture.value, np.uint8), cv2.IMREAD_COLOR)
 
 
 def test_the_filter_table_is_exact(vgg16):
@@ -90,9 +87,18 @@ def test_a_missing_bias_is_zeros():
     np.testing.assert_array_equal(bias, np.zeros(4))
 
 
-def _bank(shape, seed=0):
-    kernel = np.random.default_rng(seed).normal(size=shape).astype(np.float32)
-    return kernel, filter_bank.draw_bank(kernel, "some_layer")
+def _kernel(shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(np.float32)
+
+
+def _slices(bank, rows, cols, columns, count):
+    """The tiles of a bank's grid, (count, rows, cols), found where something is drawn."""
+    shown = bank.array != panels.NOTHING
+    tops = np.flatnonzero(np.diff(shown.any(axis=1).astype(int), prepend=0) == 1)
+    lefts = np.flatnonzero(np.diff(shown.any(axis=0).astype(int), prepend=0) == 1)
+    assert len(lefts) == columns
+    corners = [(top, left) for top in tops for left in lefts][:count]
+    return np.array([bank.array[top : top + rows, left : left + cols] for top, left in corners])
 
 
 @settings(max_examples=25, deadline=None)
@@ -101,76 +107,102 @@ def _bank(shape, seed=0):
     st.data(),
 )
 def test_any_bank_fits_its_picture(shape, data):
-    _, bank = _bank(shape)
     chosen = data.draw(st.integers(0, shape[-1] - 1))
-    picture = filter_bank.chosen_filter(bank, chosen)
-    assert picture.shape == (668, 960, 3)
-    assert picture.dtype == np.uint8
-    line, column = divmod(chosen, bank.columns)
-    left = bank.corner[0] + column * bank.pitch[0]
-    top = bank.corner[1] + line * bank.pitch[1]
-    assert left >= 0 and left + bank.front[0] <= 960
-    assert top >= 40 and top + bank.front[1] <= 495
-    # nothing is cut off at the sides
-    assert (bank.picture[45:490, [0, -1]] == 255).all()
+    picture = plots.filter_boxes(_kernel(shape), "some_layer", chosen)
+    bank, one = picture.every()
+    assert len({mark.words for mark in bank.marks if isinstance(mark, Label)}) == shape[-1]
+    assert [*bank.clicks.values["number"]] == [*range(shape[-1])]
+    points = np.concatenate([mark.points for mark in one.marks if isinstance(mark, Path)])
+    assert points.min() >= 0
+    assert (points.max(axis=0) <= one.shape).all()
 
 
-@pytest.mark.parametrize("shape", [(3, 3, 3, 64), (3, 3, 64, 128)])
-def test_fronts_show_the_weights_for_channel_0(shape):
-    kernel, bank = _bank(shape)
-    cell = bank.front[0] / shape[1]
-    for number in (0, 9, shape[-1] - 1):
-        colors = canvas.signed(kernel[:, :, 0, number], bank.limit).astype(int)
-        line, column = divmod(number, bank.columns)
-        for row in range(3):
-            for col in range(3):
-                x = bank.corner[0] + column * bank.pitch[0] + (col + 0.5) * cell
-                y = bank.corner[1] + line * bank.pitch[1] + (row + 0.5) * cell
-                shown = bank.picture[int(y), int(x)].astype(int)
-                assert np.abs(shown - colors[row, col]).max() < 60, (number, row, col)
+@pytest.mark.parametrize(
+    ("shape", "columns"), [((3, 3, 3, 64), 8), ((3, 3, 64, 128), 16), ((3, 3, 128, 512), 32)]
+)
+def test_the_grid_shows_the_weights_for_channel_0(shape, columns):
+    kernel = _kernel(shape)
+    bank, _ = plots.filter_boxes(kernel, "some_layer").every()
+    limit = np.sort(np.abs(kernel).ravel())[int(np.ceil(0.97 * kernel.size)) - 1]
+    expected = np.clip(kernel[:, :, 0] / limit, -1, 1) * 127 + 127
+    found = _slices(bank, 3, 3, columns, shape[-1])
+    np.testing.assert_allclose(found, expected.transpose(2, 0, 1), atol=0.51)
+    words = f"{limit:#.2g}"
+    assert bank.scale == ("RdBu_r", f"≤ −{words}", f"≥ +{words}", "weight 0", "")
 
 
-def test_deep_banks_show_every_channel_on_their_sides():
-    kernel = np.full((3, 3, 64, 64), -1, np.float32)
-    kernel[:, :, 32:] = 1  # blue in front, red behind
-    bank = filter_bank.draw_bank(kernel, "two_halves")
-    right = bank.corner[0] + 7 * bank.pitch[0] + bank.front[0]
-    cell = bank.front[0] / 3
-    middle = bank.corner[1] + bank.front[1] / 2
-    for channel, red_wins in ((8, False), (56, True)):
-        x, y = np.array([right, middle]) + channel * cell * filter_bank.boxes.AWAY
-        side = bank.picture[int(y), int(x)].astype(int)
-        assert (side[0] > side[2]) == red_wins
-        x, y = np.array([bank.corner[0] + 60, bank.corner[1]]) + channel * cell * (
-            filter_bank.boxes.AWAY
-        )
-        top = bank.picture[int(y), int(x)].astype(int)
-        assert (top[0] > top[2]) == red_wins
+def test_filters_are_numbered_along_the_rows_of_the_grid():
+    small, _ = plots.filter_boxes(_kernel((3, 3, 3, 64)), "few").every()
+    labels = [mark for mark in small.marks if isinstance(mark, Label)]
+    assert [label.words for label in labels] == [str(number) for number in range(64)]
+    large, _ = plots.filter_boxes(_kernel((3, 3, 3, 512)), "many").every()
+    assert [*large.left.values()] == [str(number) for number in range(0, 512, 32)]
+    np.testing.assert_allclose([*large.left], (np.arange(16) + 0.5) * len(large.array) / 16)
 
 
-def test_a_bank_is_numbered_along_its_rows():
-    kernel = np.zeros((3, 3, 64, 64), np.float32)
-    kernel[..., 10] = 1
-    bank = filter_bank.draw_bank(kernel, "one_red")
-    front = bank.picture[
-        int(bank.corner[1]) : int(bank.corner[1] + 8 * bank.pitch[1]),
-        int(bank.corner[0]) : int(bank.corner[0] + 8 * bank.pitch[0]),
-    ].astype(int)
-    red = np.argwhere(front[..., 0] - front[..., 2] > 60).mean(axis=0)
-    assert red[0] == pytest.approx(1.4 * bank.pitch[1], rel=0.1)
-    assert red[1] == pytest.approx(2.4 * bank.pitch[0], rel=0.1)
+@pytest.mark.parametrize("count", [64, 128, 512])
+def test_the_frame_is_around_the_chosen_filter(count):
+    kernel = np.zeros((3, 3, 3, count), np.float32)
+    for number in (0, 17, count - 1):
+        kernel[:] = -1
+        kernel[..., number] = 1
+        bank, _ = plots.filter_boxes(kernel, "one_red", number).every()
+        (frame,) = (mark for mark in bank.marks if isinstance(mark, Path) and mark.halo)
+        (top, left), (bottom, right) = np.min(frame.points, 0), np.max(frame.points, 0)
+        assert (bank.array[top:bottom, left:right] == 254).all()
+        assert (bank.array == 254).sum() == 9
 
 
-@pytest.mark.parametrize("shape", [(3, 3, 3, 64), (3, 3, 64, 128)])
-def test_the_frame_is_around_the_chosen_filter(shape):
-    _, bank = _bank(shape)
-    for number in (0, 17, shape[-1] - 1):
-        yellow = (filter_bank.chosen_filter(bank, number) == (255, 214, 0)).all(axis=-1)
-        y, x = np.argwhere(yellow).mean(axis=0)
-        line, column = divmod(number, bank.columns)
-        wide, tall = bank.front
-        assert x == pytest.approx(bank.corner[0] + column * bank.pitch[0] + wide / 2, abs=2)
-        assert y == pytest.approx(bank.corner[1] + line * bank.pitch[1] + tall / 2, abs=2)
+def _cells(panel):
+    """The cells of a box: their colors, RGB, and their points, in the order they are drawn."""
+    paths = [mark for mark in panel.marks if isinstance(mark, Path)]
+    colors = [tuple(bytes.fromhex(path.fill[1:])) for path in paths]
+    return np.array(colors), np.array([path.points for path in paths])
+
+
+def test_the_enlarged_filter_is_a_box_of_its_weights():
+    kernel = _kernel((2, 3, 4, 5))
+    _, one = plots.filter_boxes(kernel, "some_layer", 3).every()
+    colors, points = _cells(one)
+    box = kernel[..., 3]
+    weights = [*box[:, :, 0].ravel(), *box[0].T.ravel(), *box[:, -1].ravel()]
+    shades = np.repeat([1, 0.93, 0.82], [6, 12, 8])
+    limit = filters.ranges(kernel).limit
+    palette = matplotlib.colormaps["RdBu_r"](np.clip(np.array(weights) / limit, -1, 1) / 2 + 0.5)
+    np.testing.assert_allclose(colors, palette[:, :3] * 255 * shades[:, None], atol=4)
+    front, right = points[:6], points[18:]
+    cell = np.ptp(front[0], axis=0)
+    assert cell[0] == pytest.approx(cell[1])  # all directions have one scale
+    back = right[..., 1].max() - front[..., 1].max()
+    assert back == pytest.approx(4 * 0.54 * cell[0])
+    words = [mark.words for mark in one.marks if isinstance(mark, Label)]
+    assert words == ["2 rows", "3 cols", "4 channels"]
+
+
+def test_a_deep_filter_shows_its_first_and_last_slices():
+    kernel = _kernel((3, 3, 64, 2))
+    _, one = plots.filter_boxes(kernel, "deep", 1, limit=1.0).every()
+    colors, _ = _cells(one)
+    assert len(colors) == (9 + 2 * 3 * 2) + (9 + 2 * 3 * 6)  # fronts, and tops and sides
+    palette = matplotlib.colormaps["RdBu_r"]
+    for cells, channel in ((colors[:9], 62), (colors[21:30], 0)):  # the back is drawn first
+        weights = kernel[:, :, channel, 1].ravel()
+        expected = palette(np.clip(weights, -1, 1) / 2 + 0.5)[:, :3] * 255
+        np.testing.assert_allclose(cells, expected, atol=4)
+    words = [mark.words for mark in one.marks if isinstance(mark, Label)]
+    assert words == ["•", "•", "•", "3 rows", "3 cols", "64 channels"]
+
+
+def test_the_words_count_weights_and_parameters():
+    kernel = _kernel((3, 3, 64, 128))
+    _, one = plots.filter_boxes(kernel, "some_layer", 7).every()
+    assert one.title == "filter 7"
+    assert one.note == "3 × 3 × 64 = 576 weights + 1 bias\nall: 128 × 577 = 73,856 parameters"
+    _, one = plots.filter_boxes(kernel, "some_layer", 7, biases=False).every()
+    assert one.note == "3 × 3 × 64 = 576 weights, no bias\nall: 128 × 576 = 73,728 parameters"
+    _, one = plots.filter_boxes(_kernel((1, 1, 1, 1)), "tiny").every()
+    words = [mark.words for mark in one.marks if isinstance(mark, Label)]
+    assert words == ["1 row", "1 col", "1 channel"]
 
 
 @pytest.mark.parametrize(
@@ -182,21 +214,20 @@ def test_the_frame_is_around_the_chosen_filter(shape):
 )
 def test_no_bank_of_anything_else(kernel, complaint):
     with pytest.raises(ValueError, match=complaint):
-        filter_bank.draw_bank(kernel, "wrong")
+        plots.filter_boxes(kernel, "wrong")
 
 
 def test_no_filter_outside_the_bank():
-    _, bank = _bank((3, 3, 3, 8))
     for wrong in (-1, 8):
         with pytest.raises(ValueError, match="filters 0 to 7"):
-            filter_bank.chosen_filter(bank, wrong)
+            plots.filter_boxes(_kernel((3, 3, 3, 8)), "some_layer", wrong)
 
 
-def test_the_figure_has_its_size(vgg16):
+def test_the_figure_has_its_size_and_leaves_the_kernel_alone(vgg16):
     kernel, _ = layers.kernel_and_bias(vgg16.get_layer("block1_conv1"))
     before = kernel.copy()
-    figure = plots.filter_boxes(kernel, "block1_conv1", chosen=5)
-    np.testing.assert_allclose(figure.get_size_inches(), (9.6, 6.68))
+    width, height = plots.filter_boxes(kernel, "block1_conv1", chosen=5).figure().get_size_inches()
+    assert 8 < width < 10 and 6 < height < 7
     np.testing.assert_array_equal(kernel, before)
 
 
@@ -214,19 +245,22 @@ def test_ranges_follow_the_layer(explorer):
     assert (number.max, number.value) == (63, 63)
 
 
-def test_picture_and_caption_follow_the_sliders(explorer):
+def test_picture_and_caption_follow_the_sliders(explorer, vgg16):
     layer, number = explorer.controls["layer"], explorer.controls["number"]
-    layer.value, number.value = "block1_conv1", 0
-    first, words = _picture(explorer), explorer.caption.value
-    assert "64 filters, each a box of 3 rows × 3 cols × 3 channels" in words
-    number.value = 63
-    second = _picture(explorer)
-    assert "Filter 63" in explorer.caption.value
-    assert second.shape == first.shape
-    assert (first != second).any(axis=-1).mean() > 0.005
+    layer.value, number.value = "block1_conv1", 63
+    picture = explorer.picture
+    one = layers.kernel_and_bias(vgg16.get_layer("block1_conv1"))[0][..., 63]
+    assert picture.caption == (
+        "Layer block1_conv1: a bank of 64 filters, each a box of 3 rows × 3 cols × 3 channels. "
+        "Filter 63 is framed and enlarged; its 27 weights lie between "
+        f"{one.min():.2g} and {one.max():.2g}.".replace("-", "−")
+    )
+    bank, enlarged = picture.every()
+    assert bank.title == "block1_conv1: slice 0 of all 64 filters"
+    assert enlarged.title == "filter 63"
     layer.value = "block4_conv2"
-    assert "3 rows × 3 cols × 512 channels" in explorer.caption.value
-    assert (_picture(explorer) != second).any(axis=-1).mean() > 0.2
+    assert "3 rows × 3 cols × 512 channels" in explorer.picture.caption
+    assert explorer.picture.every()[0].clicks.cols == 32
 
 
 def test_no_explorer_without_convolutions():

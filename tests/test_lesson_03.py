@@ -1,19 +1,20 @@
 """Lesson 03: filters scaled, compared, drawn and explored."""
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from matplotlib.figure import Figure
 
 from helpers import filters, images, models, plots, widgets
 from helpers.exercises import lesson_03 as exercises
 from helpers.layers import find_conv, kernel_and_bias
-from helpers.plots import canvas, filter_grids, filter_rankings
+from helpers.plots import filter_rankings, panels
+from helpers.plots.page import Picture
+from helpers.plots.panels import Label, Path
+from helpers.widgets import browser
 
-SCALES = filters.SCALES
+SCALES = filters.WEIGHT_SCALES
 
 
 @pytest.fixture(scope="module")
@@ -61,10 +62,9 @@ def test_each_filter_fills_0_to_1_and_keeps_its_order(kernel):
 def test_zero_lands_where_it_is_said_to(kernel):
     """A 0 put into the filter, scaled with it, has the brightness that zero_level gives."""
     kernel[0, 0, 0] = 0
-    for by in ("filter", "layer"):
-        np.testing.assert_allclose(
-            filters.normalize(kernel, by)[0, 0, 0], filters.zero_level(kernel, by), atol=1e-6
-        )
+    np.testing.assert_allclose(
+        filters.normalize(kernel)[0, 0, 0], filters.zero_level(kernel), atol=1e-6
+    )
 
 
 @given(kernels, st.floats(0.01, 100))
@@ -79,11 +79,10 @@ def test_zero_centered_keeps_zero_in_the_middle_and_forgets_strength(kernel, fac
 
 
 def test_by_layer_one_scale_for_all(kernel):
-    by_layer = filters.normalize(kernel, "layer")
+    by_layer = filters.positions(kernel, "0–1 per layer", filters.ranges(kernel))
     low, high = kernel.min(), kernel.max()
     np.testing.assert_allclose(by_layer, (kernel - low) / (high - low), atol=1e-6)
-    assert np.ptp(filters.zero_level(kernel, "layer")) == 0
-    assert np.ptp(filters.zero_level(kernel, "filter")) > 0.1, "zero is no fixed grey"
+    assert np.ptp(filters.zero_level(kernel)) > 0.1, "by filter, zero is no fixed grey"
 
 
 def test_a_filter_without_negative_weights_has_its_zero_below_black():
@@ -95,7 +94,7 @@ def test_signed_scale(kernel):
     found = filters.ranges(kernel)
     beyond = np.abs(kernel) > found.limit
     assert 0.02 < beyond.mean() <= 0.03
-    scaled = filters.scaled(kernel, "signed", found)
+    scaled = filters.positions(kernel, "signed", found)
     assert (scaled[kernel > found.limit] == 1).all() and (scaled[kernel < -found.limit] == 0).all()
     np.testing.assert_array_equal(np.sign(scaled - 0.5), np.sign(kernel))
 
@@ -104,8 +103,8 @@ def test_part_of_a_layer_is_scaled_like_the_whole(kernel):
     found, chosen = filters.ranges(kernel), slice(5, 20)
     for scale in SCALES:
         np.testing.assert_array_equal(
-            filters.scaled(kernel[:, :, 1, chosen], scale, found, chosen),
-            filters.scaled(kernel, scale, found)[:, :, 1, chosen],
+            filters.positions(kernel[:, :, 1, chosen], scale, found, chosen),
+            filters.positions(kernel, scale, found)[:, :, 1, chosen],
         )
 
 
@@ -113,7 +112,7 @@ def test_part_of_a_layer_is_scaled_like_the_whole(kernel):
 
 
 def test_channel_0_is_blue_as_prepare_makes_it(kernel):
-    for index, color in enumerate(filters.INPUT_COLORS):
+    for index, color in enumerate(images.CHANNELS):
         pixel = np.zeros((1, 1, 3), np.uint8)
         pixel[..., ("red", "green", "blue").index(color)] = 255
         raised = images.prepare(pixel)[0, 0, 0] - images.prepare(0 * pixel)[0, 0, 0]
@@ -133,14 +132,15 @@ def test_a_filter_for_red_light_has_a_red_picture():
 
 @given(kernels)
 @settings(max_examples=40, deadline=None)
-def test_cosines(kernel):
-    found = filters.cosines(kernel)
+def test_pairs_have_their_cosines(kernel):
     flat = kernel.reshape(-1, kernel.shape[-1]).astype(float)
-    assert np.allclose(found, found.T) and np.abs(found).max() <= 1
-    for f in range(kernel.shape[-1]):
-        assert found[f, f] == pytest.approx(1 if flat[:, f].any() else 0)
     lengths = np.maximum(np.linalg.norm(flat, axis=0), 1e-9)
-    np.testing.assert_allclose(found, flat.T @ flat / np.outer(lengths, lengths), atol=1e-9)
+    wanted = flat.T @ flat / np.outer(lengths, lengths)
+    pairs = filters.near_duplicates(kernel, count=10_000)
+    assert len({pair[:2] for pair in pairs}) == len(pairs) == len(wanted) * (len(wanted) - 1) // 2
+    for pair in pairs:
+        assert pair.cosine == pytest.approx(wanted[pair.first, pair.second], abs=1e-9)
+        assert abs(pair.cosine) <= 1
 
 
 def test_near_duplicates_finds_planted_ones(random_kernel):
@@ -161,8 +161,8 @@ def test_near_duplicates_finds_planted_ones(random_kernel):
 def test_slice_similarity_is_the_mean_cosine_of_all_pairs_of_slices(kernel):
     depth = kernel.shape[2]
     for f, found in enumerate(filters.slice_similarity(kernel)):
-        table = filters.cosines(kernel[:, :, :, f].reshape(-1, 1, 1, depth))
-        assert found == pytest.approx(table[np.triu_indices(depth, 1)].mean(), abs=1e-9)
+        pairs = filters.near_duplicates(kernel[:, :, :, f].reshape(-1, 1, 1, depth), 10_000)
+        assert found == pytest.approx(np.mean([pair.cosine for pair in pairs]), abs=1e-9)
 
 
 def test_color_blind_and_color_opponent():
@@ -260,16 +260,17 @@ def test_shuffling_only_moves_weights_and_is_repeatable(kernel):
     ("call", "words"),
     [
         (lambda k: filters.normalize(k[0]), r"shape \(rows, cols, in, out\)"),
-        (lambda k: filters.normalize(k, "slice"), "by 'filter' or by 'layer'"),
-        (lambda k: filters.cosines(k * np.float32(np.nan)), "NaN"),
-        (lambda k: filters.scaled(k, "loud", filters.ranges(k)), "0–1 per filter, 0–1 per layer"),
+        (lambda k: filters.near_duplicates(k * np.float32(np.nan)), "NaN"),
+        (
+            lambda k: filters.positions(k, "loud", filters.ranges(k)),
+            "0–1 per filter, 0–1 per layer",
+        ),
         (lambda k: filters.as_rgb(k[:, :, :2]), "3 color channels"),
         (lambda k: filters.slice_similarity(k[:, :, :1]), "single slice"),
         (lambda k: filters.smoothness(k[:1, :1]), "no neighboring"),
-        (lambda k: filters.near_duplicates(k, 0), "at least 1"),
         (lambda k: plots.filter_grid(k, channel=3), "input channels 0 to 2"),
         (lambda k: plots.filter_grid(k, page=1), "pages 0 to 0"),
-        (lambda k: plots.filter_slices(k, 65), "64 filters"),
+        (lambda k: plots.filter_slices(k, [3, 64]), "64 filters, 0 to 63"),
     ],
 )
 def test_bad_input_is_refused_in_one_sentence(kernel, call, words):
@@ -281,68 +282,208 @@ def test_bad_input_is_refused_in_one_sentence(kernel, call, words):
 # pictures
 
 
-def test_every_figure_is_a_figure_of_a_projectors_width(kernel, random_kernel):
-    similar = filters.slice_similarity(kernel)
-    pairs = filters.near_duplicates(kernel, 5)
-    figures = [
-        plots.filter_slices(kernel),
-        plots.scaling_hides(kernel, [0, 1]),
-        plots.zero_greys(filters.zero_level(kernel)),
+def _tile(panel, number, lines, columns):
+    """The part of a panel's array that shows one of its 3 × 3 tiles."""
+    high, wide = panel.array.shape[0] // lines, panel.array.shape[1] // columns
+    bottom, left = (number // columns + 1) * high, number % columns * wide
+    return panel.array[bottom - 3 : bottom, left : left + 3]
+
+
+def _names(panel):
+    return [mark.words for mark in panel.marks if isinstance(mark, Label)]
+
+
+def test_every_picture_fits_a_page(kernel, random_kernel, vgg16, cell):
+    similar, pairs = filters.slice_similarity(kernel), filters.near_duplicates(kernel, 5)
+    kernel2 = kernel_and_bias(find_conv(vgg16, "block1_conv2"))[0]
+    pictures = [
         plots.filter_grid(kernel),
-        plots.rgb_filters(kernel),
-        plots.channel_order(kernel, range(8)),
+        plots.every_slice(kernel2, "block1_conv2"),
         plots.slice_extremes(kernel, similar),
         plots.orientation_fan(kernel, filters.orientation(kernel)),
-        plots.filter_pairs(kernel, pairs, pairs),
-        plots.trained_and_random(kernel, random_kernel),
-        plots.smoothness_test(0.4, 0.0, np.linspace(0.1, 0.2, 20)),
+        cell("03", "plots.filter_slices", kernel=kernel, chosen=range(8)),
+        cell("03", "plots.weight_table", kernel=kernel, strong=0, odd=1),
+        cell("03", "Picture([plots.rgb_filters", kernel=kernel),
+        cell("03", "::-1], range(8)", kernel=kernel),
+        cell("03", "zip(twins", kernel=kernel, twins=pairs, opposites=pairs),
+        cell("03", "plots.rgb_filters(random", kernel=kernel, random_kernel=random_kernel),
     ]
-    for figure in figures:
-        assert isinstance(figure, Figure)
-        width, height = figure.get_size_inches() * 100
-        assert 880 <= width <= 1020 and 80 <= height <= 1050
+    for picture in pictures:
+        assert isinstance(picture, Picture)
+        width, height = picture.figure().get_size_inches() * 100
+        assert 750 <= width <= 1020 and 80 <= height <= 1100
+        assert all(panel.title for panel in picture.every())
 
 
-def test_scaling_hides_shows_the_channel_and_filters_asked_for(kernel):
-    def picture(chosen, channel):
-        figure = plots.scaling_hides(kernel, chosen, channel)
-        return np.asarray(figure.axes[0].images[0].get_array())
+def test_filter_slices_show_the_chosen_filters_in_two_scales(kernel, cell):
+    chosen = [53, 2, 54]
+    own, signed = cell("03", "plots.filter_slices", kernel=kernel, chosen=chosen).every()
+    limit = np.sort(np.abs(kernel).ravel())[int(np.ceil(kernel.size * 0.97)) - 1]
+    for column, f in enumerate(chosen):
+        low, high = kernel[..., f].min(), kernel[..., f].max()
+        for channel in range(3):
+            weights = kernel[:, :, channel, f]
+            shown = _tile(own, channel * 3 + column, 3, 3)
+            np.testing.assert_allclose(shown, (weights - low) / (high - low) * 254, atol=0.51)
+            shown = _tile(signed, channel * 3 + column, 3, 3)
+            expected = 127 + np.clip(weights / limit, -1, 1) * 127
+            np.testing.assert_allclose(shown, expected, atol=0.51)
+    assert _names(own) == _names(signed) == ["53", "2", "54"]
+    assert list(own.left.values()) == ["0: blue light", "1: green light", "2: red light"]
+    assert signed.scale.cmap == panels.SIGNED and f"{limit:.2g}" in signed.scale.high
+    assert "red is +, blue is −" in signed.title
 
-    first = picture([3, 8], 0)
-    for other in (picture([3, 8], 2), picture([3, 9], 0), picture([8, 3], 0)):
-        assert first.shape == other.shape and not np.array_equal(first, other)
+
+def test_scaling_hides_says_the_numbers_of_the_channel_and_filters_asked_for(kernel):
+    for chosen, channel in (([3, 8], 0), ([8, 3], 2)):
+        tables = [
+            [plots.weight_table(kernel, f, channel, scale, "") for f in chosen]
+            for scale in ("signed", "0–1 per layer", "0–1 per filter")
+        ]
+        for f, weights, layer, own in zip(chosen, *tables, strict=True):
+            slice_, zero = kernel[:, :, channel, f], filters.zero_level(kernel)[f]
+            said = [[float(w.replace("−", "-")) for w in row] for row in weights.words]
+            np.testing.assert_allclose(said, 1000 * slice_, atol=0.051)
+            by_layer = (slice_ - kernel.min()) / np.ptp(kernel)
+            np.testing.assert_allclose(np.array(layer.words, float), by_layer, atol=0.0051)
+            by_filter = filters.normalize(kernel)[:, :, channel, f]
+            np.testing.assert_allclose(np.array(own.words, float), by_filter, atol=0.0051)
+            np.testing.assert_allclose(own.array, by_filter * 254, atol=0.51)
+            assert own.note == f"0 becomes {zero:.2f}"
+            assert f"filter {f}:" in weights.title
+
+
+def test_charts_show_the_numbers_they_are_of(cell):
+    zeros = np.array([0.75, 0.25, 0.5])
+    strip = cell("03", "colorbar(strip", zeros=zeros).axes[0]
+    assert strip.images[0].get_array().tolist() == [[0.25, 0.5, 0.75]]
+    assert strip.images[0].get_clim() == (0, 1) and "0.25 to 0.75" in strip.get_title()
+    shuffled = np.array([0.1, 0.1, 0.15, 0.2])
+    names = {"trained_value": 0.41, "random_value": 0.02, "shuffled": shuffled}
+    chart = cell("03", "ax.hist", **names).axes[0]
+    heights = {round(bar.get_x(), 3): bar.get_height() for bar in chart.patches}
+    assert heights[0.1] == 2 and sum(heights.values()) == 4
+    lines = {line.get_label(): line.get_xdata()[0] for line in chart.lines}
+    assert lines == {"random: 0.02": 0.02, "trained: 0.41": 0.41}
+    assert chart.get_xlabel() and chart.get_ylabel() == "shuffles"
 
 
 def test_every_slice_shows_each_weight_of_4096_slices_in_its_place(vgg16):
     kernel = kernel_and_bias(find_conv(vgg16, "block1_conv2"))[0]
-    found, square = filters.ranges(kernel), 4
-    picture = filter_grids.slice_map(kernel, found, square)
-    pitch = 3 * square + 2
+    panel = plots.every_slice(kernel, "block1_conv2").every()[0]
+    assert panel.array.shape == (192, 192) and panel.width % 192 == 0
+    expected, _ = panels.signed(kernel, filters.ranges(kernel).limit)
     for row, col, channel, f in ((0, 0, 0, 0), (2, 1, 63, 63), (1, 2, 8, 7), (0, 2, 31, 40)):
-        y = 2 + channel * pitch + channel // 8 * 3 + row * square + 1
-        x = 2 + f * pitch + f // 8 * 3 + col * square + 1
-        weight = kernel[row, col, channel, f].reshape(1, 1)
-        assert (picture[y, x] == canvas.signed(weight, found.limit)[0, 0]).all()
-    width = plots.every_slice(kernel, "block1_conv2").get_size_inches()[0] * 100
-    assert 900 <= width <= 1000
+        assert panel.array[3 * channel + row, 3 * f + col] == expected[row, col, channel, f]
+    assert panel.top[8.5 * 3] == panel.left[8.5 * 3] == "8"
+    corners = {tuple(point) for mark in panel.marks for point in mark.points}
+    for k in range(3, 192, 3):
+        assert {(k, 0), (k, 192), (0, k), (192, k)} <= corners, "a line after every slice"
+
+
+def test_color_pictures_are_of_the_filters_they_name(kernel, random_kernel, cell):
+    colors, wrong = filter_rankings.rgb_tiles(kernel), filter_rankings.rgb_tiles(kernel[:, :, ::-1])
+    panel = plots.rgb_filters(kernel)
+    assert (_tile(panel, 19, 4, 16) == colors[19]).all() and _names(panel)[19] == "19"
+    above, below = cell("03", "::-1], range(8)", kernel=kernel).every()
+    assert (_tile(above, 4, 1, 8) == colors[4]).all() and above.title == "read as BGR: right"
+    assert (_tile(below, 7, 1, 8) == wrong[7]).all() and below.title == "read as RGB: wrong"
+    names = {"kernel": kernel, "random_kernel": random_kernel}
+    trained, random = cell("03", "plots.rgb_filters(random", **names).every()
+    assert (_tile(trained, 9, 8, 8) == colors[9]).all() and trained.title.startswith("trained")
+    assert (_tile(random, 9, 8, 8) == filter_rankings.rgb_tiles(random_kernel)[9]).all()
+
+
+def test_slice_extremes_show_both_ends_and_their_slices(kernel):
+    values = filters.slice_similarity(kernel)
+    least, most = plots.slice_extremes(kernel, values, 4).every()
+    for panel, f in ((least, values.argmin()), (most, values.argmax())):
+        assert _names(panel)[0] == f"{f}: {panels.number(values[f])}"
+        assert (_tile(panel, 0, 4, 4) == filter_rankings.rgb_tiles(kernel)[f]).all()
+        for line, channel in ((1, 2), (2, 1), (3, 0)):  # red, green, blue light
+            weights = kernel[:, :, channel, f]
+            places, _ = panels.signed(weights, np.abs(kernel[..., f]).max())
+            shown = _tile(panel, 4 * line, 4, 4).astype(int)
+            assert np.abs(shown - panels.palette(panels.SIGNED)[places]).max() <= 8
+    assert list(least.left.values())[1:] == ["red light", "green light", "blue light"]
+
+
+def _squares(panel):
+    """The top, left, bottom and right of each filter: it has nine cells of one color."""
+    cells = [m.points for m in panel.marks if isinstance(m, Path) and m.fill]
+    points = np.array(cells).reshape(-1, 9 * 4, 2)
+    return np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1).tolist()
+
+
+def test_fan_puts_each_filter_where_its_stripes_point(kernel):
+    one = kernel[..., :3]
+    found = filters.Orientation(np.array([0.0, 90.0, 135.0]), np.array([1.0, 0.5, 0.8]))
+    panel = plots.orientation_fan(one, found).every()[0]
+    squares = _squares(panel)
+    middles = [((left + right) / 2, bottom) for _, left, bottom, right in squares]
+    center = np.array([490, 465])
+    for (x, y), angle, strength in zip(np.array(middles) - center, *found, strict=True):
+        assert np.degrees(np.arctan2(-y, x)) % 180 == pytest.approx(angle, abs=1e-6)
+        assert np.hypot(x, y) == pytest.approx(430 * strength)
+    fills = [m.fill for m in panel.marks if isinstance(m, Path) and m.fill]
+    expected = filter_rankings.rgb_tiles(one).reshape(-1, 3)
+    assert fills == ["#" + bytes(color.tolist()).hex() for color in expected]
+    for f, (_, left, _, right) in enumerate(squares):
+        at = pytest.approx((left + right) / 2)
+        assert any(m.words == str(f) and m.col == at for m in panel.marks if type(m) is Label)
+
+
+def test_fan_moves_filters_apart(kernel):
+    panel = plots.orientation_fan(kernel, filters.orientation(kernel)).every()[0]
+    corners = np.array(_squares(panel))[:, :2]
+    apart = np.abs(corners[:, None] - corners) / (32 + 12, 32)
+    np.fill_diagonal(apart[:, :, 0], 9)
+    assert (apart.max(axis=-1) > 0.7).all(), "numbers and filters hardly overlap"
+
+
+def test_pairs_say_their_cosines(kernel, cell):
+    alike, opposite = filters.near_duplicates(kernel, 2), filters.near_duplicates(kernel, 2, True)
+    names = {"kernel": kernel, "twins": alike, "opposites": opposite}
+    columns = cell("03", "zip(twins", **names).panels
+    for column, pairs in zip(columns, zip(alike, opposite, strict=True), strict=True):
+        for panel, pair in zip(column, pairs, strict=True):
+            assert panel.title == f"cosine {pair.cosine:.2f}"
+            assert _names(panel) == [str(pair.first), str(pair.second)]
+            colors = filter_rankings.rgb_tiles(kernel)
+            assert (_tile(panel, 1, 1, 2) == colors[pair.second]).all()
 
 
 def test_a_page_shows_each_slice_in_its_place(kernel):
-    """The middle square of filter 19 (row 2, column 3) has its weight's color."""
-    found = filters.ranges(kernel)
-    page = filter_grids.filter_page(kernel, found, 2, 0, "signed", "block1_conv1", "red")
-    color = canvas.signed(kernel[1, 1, 2, 19].reshape(1, 1), found.limit)[0, 0]
-    pitch, square = 83 + 6, 27
-    title = canvas.text("block1_conv1", 20, bold=True).shape[0] + 8
-    y, x = title + 22 + 2 * pitch + 1 + square * 3 // 2, 46 + 3 * pitch + 1 + square * 3 // 2
-    assert (page[y, x] == color).all()
+    picture = plots.filter_grid(kernel, 2, 0, "signed", "block1_conv1", "red")
+    grid, legend = picture.every()
+    expected, _ = panels.signed(kernel[:, :, 2, 19], filters.ranges(kernel).limit)
+    assert (_tile(grid, 19, 8, 8) == expected).all() and _names(grid)[19] == "19"
+    weights = kernel[:, :, 2]
+    assert f"smallest {panels.number(weights.min(), '.2g')}, " in legend.note
+    assert f"{(weights < 0).mean():.0%} of these weights are negative" in picture.caption
+    assert "red light" in grid.title and legend.scale == grid.scale
+
+
+def test_the_histogram_stands_on_its_color_bar(kernel):
+    places, _ = panels.signed(kernel[:, :, 1], filters.ranges(kernel).limit)
+    counts = np.bincount(places.ravel() // 5, minlength=51)
+    hill = plots.filter_grid(kernel, 1).every()[1].marks[0]
+    rows = np.array([row for row, _ in hill.points])[1:-1]
+    np.testing.assert_allclose(rows, 60 - 60 * counts.repeat(2) / counts.max())
+    kernel = np.abs(kernel) + np.float32(0.001)
+    for scale, zero in (("signed", 0.5), ("0–1 per layer", 0)):
+        legend = plots.filter_grid(kernel, scale=scale).every()[1]
+        hill, tick = (mark for mark in legend.marks if isinstance(mark, Path))
+        assert {col for _, col in tick.points} == {51 * zero}
+        rows = np.array([row for row, _ in hill.points])
+        assert rows.min() == 0 and len(rows) == 2 * 51 + 2
+        if scale == "signed":
+            assert (rows[1:50] == 60).all(), "no weight is negative"
+    legend = plots.filter_grid(kernel, scale="0–1 per filter").every()[1]
+    assert len(legend.marks) >= 2
 
 
 # the explorer
-
-
-def _shown(explorer):
-    return cv2.imdecode(np.frombuffer(explorer.picture.value, np.uint8), cv2.IMREAD_COLOR)
 
 
 def test_explorer_sweep(explorer, sweep):
@@ -359,11 +500,11 @@ def test_explorer_ranges_follow_the_layer(explorer, vgg16):
     controls["channel"].value, controls["page"].value = 511, 8
     controls["layer"].value = "block1_conv1"
     assert (controls["channel"].value, controls["page"].value) == (2, 1)
-    assert "(red)" in explorer.caption.value
+    assert "(red light)" in explorer.picture.caption
 
 
-def test_explorer_picture_and_caption_follow_every_control(explorer):
-    controls, pictures, captions = explorer.controls, [], []
+def test_explorer_picture_and_caption_follow_every_control(explorer, vgg16):
+    controls, arrays, captions = explorer.controls, [], []
     for changes in (
         {"layer": "block3_conv1", "channel": 0, "page": 1, "scale": "signed"},
         {"channel": 5},
@@ -374,20 +515,29 @@ def test_explorer_picture_and_caption_follow_every_control(explorer):
     ):
         for name, value in changes.items():
             controls[name].value = value
-        pictures.append(explorer.picture.value)
-        captions.append(explorer.caption.value)
-    assert len(set(pictures)) == len(set(captions)) == 6
+        arrays.append(explorer.picture.every()[0].array.tobytes())
+        captions.append(explorer.picture.caption)
+        kernel = kernel_and_bias(find_conv(vgg16, controls["layer"].value))[0]
+        first, channel = 64 * (controls["page"].value - 1), controls["channel"].value
+        expected = plots.filter_grid(
+            kernel, channel, controls["page"].value - 1, controls["scale"].value
+        )
+        assert arrays[-1] == expected.every()[0].array.tobytes()
+        assert _names(explorer.picture.every()[0])[0] == str(first)
+    assert len(set(arrays)) == len(set(captions)) == 6
     assert "filters 192–255 of 256" in captions[2]
 
 
 def test_explorer_keeps_its_size(explorer):
-    shapes = set()
+    sizes = set()
     for layer in ("block1_conv1", "block5_conv3"):
         explorer.controls["layer"].value = layer
         for scale in SCALES:
             explorer.controls["scale"].value = scale
-            shapes.add(_shown(explorer).shape)
-    assert len(shapes) == 1
+            described, files = browser.described(explorer.picture)
+            sizes.add((described["width"], described["rows"][0][0][0]["rows"]))
+            assert sum(map(len, files.values())) < 200_000
+    assert len(sizes) == 1
 
 
 def test_explorer_takes_other_models_and_refuses_those_without_filters():
@@ -397,11 +547,11 @@ def test_explorer_takes_other_models_and_refuses_those_without_filters():
         [keras.Input((20, 20, 3)), keras.layers.Conv2D(10, 7), keras.layers.Conv2D(70, 1)]
     )
     explorer = widgets.filter_grid(odd)
-    assert "filters 0–9 of 10" in explorer.caption.value
-    assert "blue" not in explorer.caption.value.split(".")[0], "only VGG16 is known to take BGR"
+    assert "filters 0–9 of 10" in explorer.picture.caption
+    assert "blue" not in explorer.picture.every()[0].title, "only VGG16 is known to take BGR"
     explorer.controls["layer"].value = odd.layers[1].name
     explorer.controls["page"].value = 2
-    assert "filters 64–69 of 70" in explorer.caption.value
+    assert "filters 64–69 of 70" in explorer.picture.caption
     with pytest.raises(ValueError, match="no convolutions"):
         widgets.filter_grid(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)]))
 

@@ -1,15 +1,16 @@
 """Lesson 07: receptive fields against gradients, pictures of a scan, explorer and exercises."""
 
-import cv2
 import numpy as np
 import pytest
-from matplotlib.figure import Figure
 
 from helpers import collection, images, models, patches, plots, widgets
 from helpers.exercises import lesson_07 as exercises
+from helpers.plots import panels
 from helpers.plots import patches as pictures
+from helpers.plots.panels import Label, Path
 from helpers.quiet import keras
-from helpers.receptive_field import ReceptiveField, receptive_field
+from helpers.receptive_field import receptive_field
+from helpers.widgets import browser
 
 
 @pytest.fixture(scope="module")
@@ -105,57 +106,171 @@ def test_a_gradient_of_no_unit_is_an_error(network):
 # Pictures
 
 
-def test_every_figure_is_a_figure_of_a_projectors_width(network, scan):
+def paths(panel, color=None):
+    return [m for m in panel.marks if isinstance(m, Path) and color in (None, m.color)]
+
+
+def extent(path):
+    """(top, left, bottom, right)."""
+    points = np.array(path.points)
+    return (*points.min(axis=0).tolist(), *points.max(axis=0).tolist())
+
+
+def words(panel):
+    return [mark.words for mark in panel.marks if isinstance(mark, Label)]
+
+
+def test_nested_fields_lie_where_the_layers_say(network):
     photo = images.load_photo("chelsea", (150, 150))
     names = ["conv1", "conv3", "pool4"]
     fields = {name: receptive_field(network, name) for name in names}
-    shapes = {name: network.get_layer(name).output.shape[1:3] for name in names}
-    figures = [
-        plots.nested_fields(photo, fields, shapes),
-        plots.gradient_in_field(photo, np.eye(150), (10, 10, 48, 48), "a unit"),
-        plots.top_photos(scan, "pool4", 3, 3, 3),
-        plots.top_photos(scan, "conv4", 3),
-        plots.patch_wall(scan, "conv4", range(24)),
-        plots.patch_comparison(scan, "conv4", [3, 5]),
+    picture = plots.nested_fields(
+        photo, fields, {"conv1": (148, 148), "conv3": (34, 34), "pool4": (7, 7)}
+    )
+    whole, enlarged = picture.panels
+    boxes = [
+        fields[n].box(*at)
+        for n, at in (("pool4", (3, 3)), ("conv3", (17, 17)), ("conv1", (74, 74)))
     ]
-    for figure in figures:
-        assert isinstance(figure, Figure)
-        assert 850 <= figure.get_size_inches()[0] * 100 <= 1030
+    assert [extent(path) for path in paths(whole)] == boxes
+    top, left = boxes[0][0] - 2, boxes[0][1] - 2
+    assert np.array_equal(enlarged.array, photo[top : top + 50, left : left + 50])
+    assert [extent(path) for path in paths(enlarged)] == [
+        tuple(np.subtract(box, (top, left, top, left))) for box in boxes
+    ]
+    assert words(enlarged) == ["pool4", "conv3", "conv1"] and words(whole) == ["pool4", "conv3"]
+    assert [m.paper for m in enlarged.marks if isinstance(m, Label)] == list(pictures.BOXES[:3])
+    assert "46 × 46 pixels for unit (3, 3) of pool4" in picture.caption
 
 
-def test_the_box_and_the_grid_lie_where_the_field_says():
-    photo = np.zeros((100, 100, 3), np.uint8)
-    field = ReceptiveField((46, 46), (16, 16), (0, 0))
-    picture = pictures.on_photo(photo, field, (4, 4), patches.Hit(0, 1.0, 1, 2), 100)
-    rows, cols = np.nonzero((picture == pictures.BOX).all(axis=-1))
-    box = field.box(1, 2)
-    assert abs(rows.min() - box[0]) <= 1 and abs(rows.max() - (box[2] - 1)) <= 1
-    assert abs(cols.min() - box[1]) <= 1 and abs(cols.max() - (box[3] - 1)) <= 1
-    lines = np.flatnonzero((picture[90] == 100).all(axis=-1))  # below the box, below the grid
-    assert not len(lines)
-    bare = pictures.on_photo(photo, field, (4, 4), patches.Hit(0, 1.0, 1, 2), 100, grid=False)
-    assert (bare == 100).all(axis=-1).sum() < (picture == 100).all(axis=-1).sum()
+def test_the_gradients_colors_are_its_square_root_and_say_so(cell):
+    photo = np.zeros((4, 4, 3), np.uint8)
+    gradient = np.zeros((4, 4))
+    gradient[1, 2], gradient[2, 2] = 0.8, 0.2
+    names = {"photo": photo, "gradient": gradient, "top": 1, "left": 1, "bottom": 3, "right": 4}
+    left, heat = cell("07", "np.sqrt", **names).every()
+    assert heat.array[1, 2] == 254 and heat.array[2, 2] == 127 and heat.array.sum() == 254 + 127
+    assert heat.scale[:3] == ("inferno", "0", "0.894") and "square root" in heat.title
+    assert extent(paths(left)[0]) == extent(paths(heat)[0]) == (1, 1, 3, 4)
 
 
-def test_a_silent_channel_is_crossed_out(scan):
+@pytest.mark.parametrize("unit", [(None, None), (3, 2)])
+def test_the_photos_are_those_of_the_ranking_with_grid_cell_and_field(scan, unit):
     ranking = scan["pool4"]
-    kept = ranking.values.copy()
+    channel = int(ranking.by_strength()[0])
+    hits = ranking.best(channel, *unit)
+    picture = plots.top_photos(scan, "pool4", channel, *unit)
+    heads, rest = picture.panels[:2], picture.panels[2:]
+    assert heads[1].title == "what the unit sees: 46 × 46 pixels"
+    photos = [panel for k in (0, 6, 12) for panel in rest[k : k + 3]]
+    patches_ = [panel for k in (3, 9, 15) for panel in rest[k : k + 3]]
+    for rank, (hit, photo, patch) in enumerate(zip(hits, photos, patches_, strict=True), 1):
+        assert np.array_equal(photo.array, scan.photos[hit.photo].pixels)
+        assert np.array_equal(patch.array, scan.patch("pool4", hit))
+        assert photo.note == f"{rank}: {hit.value:.3g}" and patch.note == f"in photo {rank}"
+        box = np.clip(ranking.field.box(hit.row, hit.col), 0, 150)
+        assert extent(paths(photo, panels.YELLOW)[0]) == tuple(box)
+        middle = np.array(ranking.field.box(hit.row, hit.col)).reshape(2, 2).mean(axis=0)
+        cell = np.array(extent(paths(photo, "#ffffff")[0])).reshape(2, 2)
+        assert np.allclose(cell.mean(axis=0), middle) and np.ptp(cell, axis=0).tolist() == [16, 16]
+        points = np.array(paths(photo, "#ffffff80")[0].points)
+        assert len(np.unique(points[:, 0])) == len(np.unique(points[:, 1])) == 8  # 7 units
+        assert cell[0, 0] in points[:, 0] and cell[1, 1] in points[:, 1]
+    assert f"of {len(scan.photos)} photos" in picture.caption
+    assert f"with {hits[0].value:.3g} at row {hits[0].row}, col {hits[0].col}" in picture.caption
+
+
+def test_a_grid_too_fine_to_see_is_left_out(network):
+    found = patches.scan(
+        network, "conv1", collection.files()[:3], images.scale_to_one, progress=False
+    )
+    panel = plots.top_photos(found, "conv1", 0).panels[2]
+    assert [path.color for path in paths(panel)] == [panels.YELLOW]
+
+
+def test_units_that_see_everything_have_no_frame(network):
+    found = patches.scan(
+        network, "dog", collection.files()[:12], images.scale_to_one, progress=False
+    )
+    picture = plots.top_photos(found, "dog", 0)
+    assert picture.panels[1].title == "what the unit sees: the whole photo"
+    assert not picture.panels[2].marks
+    hit = found["dog"].best(0)[0]
+    assert np.array_equal(picture.panels[5].array, found.photos[hit.photo].pixels)
+
+
+def test_a_unit_that_nothing_excites_says_so_in_words(scan):
+    values = scan["pool4"].values
+    kept = values.copy()
     try:
-        ranking.values[0] = 0
-        silent = pictures.best_photos(scan, "pool4", 0)
-        other = pictures.best_photos(scan, "pool4", 1)
+        values[:, 0] = 0
+        values[np.argsort(-values[:, 1])[4:], 1] = 0
+        silent = plots.top_photos(scan, "pool4", 0)
+        some = plots.top_photos(scan, "pool4", 1)
+        wall = plots.patch_wall(scan, "pool4", [0, 1]).panels
+        beside = plots.patch_comparison(scan, "pool4", [0]).panels
     finally:
-        ranking.values[:] = kept
-    assert silent.shape == other.shape and silent.min() < 100
-    assert np.unique(silent.reshape(-1, 3), axis=0).shape[0] < 300 < len(np.unique(other)) * 300
+        values[:] = kept
+    nothing = [["no photo\nexcites it"]]
+    assert "not one excites it" in silent.caption
+    assert [panel.words for panel in silent.panels[2:]] == [nothing] * 18
+    assert sum(panel.words == nothing for panel in some.panels) == 2 * (9 - 4)
+    assert wall[0].words == nothing and wall[0].note == "up to 0"
+    assert wall[1].words is None and (wall[1].array[-40:] == 255).all()  # 4 of 9 patches
+    assert [panel.words for panel in beside] == [nothing, None, None]
+    some.figure(), silent.figure()
 
 
-def test_a_field_larger_than_the_photo_shows_the_photo(vgg16):
-    photo = np.full((224, 224, 3), 200, np.uint8)
+def tile(panel, number, side):
+    """A patch in a panel of nine."""
+    rows, cols = (length // 3 for length in panel.array.shape[:2])
+    row, col = number // 3 * rows + rows - side, number % 3 * cols
+    return panel.array[row : row + side, col : col + side]
+
+
+def test_a_channel_is_compared_with_random_and_weakest_photos(scan):
+    ranking = scan["conv4"]
+    picture = plots.patch_comparison(scan, "conv4", [20, 3])
+    groups = [
+        (f"channel {channel}: {words}", hits)
+        for channel in (20, 3)
+        for words, hits in (
+            ("strongest", ranking.best(channel)),
+            ("at random", ranking.drawn(channel)),
+            ("weakest", ranking.least(channel)),
+        )
+    ]
+    for panel, (title, hits) in zip(picture.panels, groups, strict=True):
+        assert panel.title == title
+        assert words(panel) == [f"{hit.value:.3g}" for hit in hits]
+        for number, hit in enumerate(hits):
+            assert np.array_equal(tile(panel, number, 38), scan.patch("conv4", hit))
+    random = max(hit.value for hit in ranking.drawn(3))
+    assert f"channel 3 reaches {ranking.best(3)[0].value:.3g}" in picture.caption
+    assert f"drawn at random {random:.3g}" in picture.caption
+
+
+def test_a_wall_has_a_named_square_of_patches_for_each_channel(scan):
+    shown = plots.patch_wall(scan, "conv4", [20, 3]).panels
+    assert [panel.title for panel in shown] == ["channel 20", "channel 3"]
+    for panel, channel in zip(shown, (20, 3), strict=True):
+        hits = scan["conv4"].best(channel)
+        assert panel.note == f"up to {hits[0].value:.3g}"
+        for number in (0, 8):
+            wanted = scan.patch("conv4", hits[number])
+            gap = panel.array.shape[1] // 3 - 38
+            top, left = number // 3 * (38 + gap) + gap, number % 3 * (38 + gap)
+            assert np.array_equal(panel.array[top : top + 38, left : left + 38], wanted)
+
+
+def test_a_field_larger_than_the_photo_shows_the_photo():
+    photo = np.full((64, 64, 3), 200, np.uint8)
     small = models.load_vgg16("bundled", input_shape=(64, 64, 3))
     result = patches.scan(small, "block5_conv3", [photo], images.prepare, progress=False)
-    tile = pictures._seen(result, "block5_conv3", patches.Hit(0, 1.0, 2, 2), 100)
-    assert tile.shape == (100, 100, 3) and np.mean(tile == 200) > 0.95
+    middle = result.patch("block5_conv3", patches.Hit(0, 1.0, 2, 2))
+    assert middle.shape == (64, 64, 3) and (middle == 200).all()
+    corner = result.patch("block5_conv3", patches.Hit(0, 1.0, 0, 0))
+    assert corner.shape == (64, 64, 3)
 
 
 # The explorer
@@ -172,10 +287,10 @@ def test_the_explorer_follows_its_controls(explorer):
     explorer.controls["where"].value = "at this row and column"
     seen = set()
     for name, value in (("channel", 20), ("row", 3), ("col", 11), ("where", "anywhere in the map")):
-        seen.add(explorer.caption.value)
+        seen.add(explorer.picture.caption)
         explorer.controls[name].value = value
-        assert explorer.caption.value not in seen
-    assert "conv4 (15 × 15 units), channel 20 of 0 to 127" in explorer.caption.value
+        assert explorer.picture.caption not in seen
+    assert "conv4, channel 20: of" in explorer.picture.caption
 
 
 def test_the_explorers_ranges_follow_the_layer(explorer):
@@ -194,8 +309,24 @@ def test_a_scan_without_single_units_has_no_place_to_choose(network):
     scanned = patches.scan(network, "conv1", files, images.scale_to_one, progress=False)
     explorer = widgets.best_patches(scanned)
     assert list(explorer.controls) == ["layer", "channel", "where"]
-    picture = cv2.imdecode(np.frombuffer(explorer.picture.value, np.uint8), cv2.IMREAD_COLOR)
-    assert picture.shape[1] > 900
+    assert len(explorer.picture.panels) == 2 + 18
+
+
+def test_the_explorer_compares_the_best_with_random_and_weakest_photos(explorer, scan):
+    explorer.controls["layer"].value = "conv4"
+    explorer.controls["channel"].value = 20
+    explorer.controls["where"].value = "anywhere, beside random and weakest"
+    shown, wanted = explorer.picture, plots.patch_comparison(scan, "conv4", [20])
+    assert shown.caption == wanted.caption
+    assert all(map(np.array_equal, *([p.array for p in each.panels] for each in (shown, wanted))))
+    assert explorer.controls["row"].disabled
+
+
+def test_a_picture_is_light_enough_to_send(explorer, scan):
+    for where in ("anywhere in the map", "anywhere, beside random and weakest"):
+        for layer in scan.rankings:
+            _, files = browser.described(explorer.draw(layer, 20, where))
+            assert 0 < sum(map(len, files.values())) < 200_000
 
 
 # Exercises
@@ -227,15 +358,3 @@ def test_units_that_see(network):
     assert "2 apart" in exercises.units_that_see(64, network).reason
     assert "square" in exercises.units_that_see(4, network).reason
     assert exercises.units_that_see(9, network, "conv1").right
-
-
-def test_the_explorer_compares_the_best_with_random_and_weakest_photos(explorer, scan):
-    explorer.controls["layer"].value = "conv4"
-    explorer.controls["channel"].value = 20
-    explorer.controls["where"].value = "anywhere in the map"
-    alone = bytes(explorer.picture.value)
-    explorer.controls["where"].value = "anywhere, beside random and weakest"
-    assert bytes(explorer.picture.value) != alone
-    strongest = max(hit.value for hit in scan["conv4"].drawn(20))
-    assert f"the strongest gives {strongest:.3g}" in explorer.caption.value
-    assert explorer.controls["row"].disabled

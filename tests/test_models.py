@@ -1,6 +1,5 @@
 """The networks: their sizes, what they cost to describe, and what they refuse."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +8,9 @@ import numpy as np
 import pytest
 import stand_in
 
-from helpers import datasets, downloads, images, layers, models, weights
+from helpers import images, layers, models
 from helpers.quiet import keras
+from helpers.safety import weights
 
 ROOT = Path(models.__file__).parents[1]
 
@@ -19,7 +19,7 @@ def test_the_base(vgg16):
     assert vgg16.count_params() == 14_714_688
     assert vgg16.input.shape == (None, 224, 224, 3)
     assert vgg16.output.shape == (None, 7, 7, 512)
-    assert models.weights_used(vgg16) == "bundled"
+    assert vgg16.weights_used == "bundled"
 
 
 def test_the_whole_network_described():
@@ -91,21 +91,6 @@ def test_bad_input_shapes(shape):
         models.load_vgg16("bundled", input_shape=shape)
 
 
-def test_the_classifier_has_one_size():
-    for shape in ((None, None, 3), (512, 512, 3)):
-        with pytest.raises(ValueError, match=r"with its classifier VGG16 takes \(224, 224, 3\)"):
-            models.load_vgg16("random", include_top=True, input_shape=shape)
-
-
-def test_weights_of_a_stranger():
-    from helpers.quiet import keras
-
-    stranger = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()], name="stranger")
-    for model in (stranger, "vgg16", None):
-        with pytest.raises(ValueError, match="was not loaded by helpers.models"):  # noqa: RUF043
-            models.weights_used(model)
-
-
 def test_the_cat_dog_network():
     model = models.cat_dog_network()
     assert model.count_params() == 3_453_121
@@ -119,9 +104,9 @@ def test_the_cat_dog_network():
 def test_the_cat_dog_networks_weights(tmp_path):
     once, again = (models.load_cat_dog("random") for _ in range(2))
     np.testing.assert_array_equal(once.get_weights()[0], again.get_weights()[0])
-    assert models.weights_used(once) == "random"
+    assert once.weights_used == "random"
     trained = models.load_cat_dog()
-    assert models.weights_used(trained) == "bundled"
+    assert trained.weights_used == "bundled"
     assert np.abs(trained.get_weights()[0] - once.get_weights()[0]).max() > 0
     trained.save_weights(tmp_path / "mine.weights.h5")
     copy = models.load_cat_dog(tmp_path / "mine.weights.h5")
@@ -131,7 +116,7 @@ def test_the_cat_dog_networks_weights(tmp_path):
 
 def test_the_cat_dog_networks_bad_weights(tmp_path):
     for choice in ("imagenet", None, ""):
-        with pytest.raises(ValueError, match="choose 'bundled', 'random', or the path"):
+        with pytest.raises(ValueError, match="choose one of bundled, random, or the path"):
             models.load_cat_dog(choice)
     with pytest.raises(FileNotFoundError):
         models.load_cat_dog(tmp_path / "none.npz")
@@ -167,7 +152,7 @@ def test_a_photo_may_come_by_name_or_as_an_array_and_is_shown_at_the_best_size()
     photo = images.load_photo("coffee", size=None)
     by_name, by_array = models.classify("coffee"), models.classify(photo)
     assert by_name == by_array and len(by_name) == 5
-    assert models.classifier_card()["side"] == models.CLASSIFIER_SIDE
+    assert models.card("vgg16_base")["side"] == models.CLASSIFIER_SIDE
 
 
 def test_the_classifier_is_better_than_chance_on_the_courses_photos():
@@ -178,37 +163,11 @@ def test_the_classifier_is_better_than_chance_on_the_courses_photos():
     assert sum(hits) >= 4
 
 
-def test_the_cat_dog_network_classifies_too():
-    network = models.load_cat_dog()
-    guesses = models.classify("chelsea", model=network)
-    assert {guess.name for guess in guesses} == {"cat", "dog"}
-    assert sum(guess.probability for guess in guesses) == pytest.approx(1)
-    dog = network.predict_on_batch(images.scale_to_one(images.load_photo("chelsea", (150, 150))))
-    said = {guess.name: guess.probability for guess in guesses}
-    assert said["dog"] == pytest.approx(float(dog[0, 0]), abs=1e-6)
-
-
 def test_a_model_without_a_classifier_gets_one_sentence(vgg16):
     with pytest.raises(ValueError, match="vgg16 has no classifier that names its classes"):
         models.classify("chelsea", model=vgg16)
     with pytest.raises(ValueError, match="top is at least 1 class, not 0"):
         models.classify("chelsea", top=0)
-
-
-def test_imagenets_names_are_fetched_when_they_are_needed(serve, keras_home, monkeypatch):
-    index = {str(k): [f"n{k:08}", f"big_thing_{k}"] for k in range(1000)}
-    monkeypatch.setattr(weights, "IMAGENET_CLASSES", serve(json.dumps(index).encode()))
-    pixels = keras.Input((32, 32, 3))
-    flat = keras.layers.GlobalAveragePooling2D()(pixels)
-    model = keras.Model(pixels, keras.layers.Dense(1000, activation="softmax")(flat))
-    models._weights_used[model] = "imagenet"
-    guesses = models.classify("coffee", top=2, model=model)
-    assert all(guess.name.startswith("big thing ") for guess in guesses)
-    assert [path.name for path in keras_home.iterdir()] == ["weights.h5"]
-    nowhere = downloads.RemoteFile("http://127.0.0.1:9/names.json", "0" * 32)
-    monkeypatch.setattr(weights, "IMAGENET_CLASSES", nowhere)
-    with pytest.raises(OSError, match="cannot be reached"):
-        models.classify("coffee", model=model)
 
 
 def stored_head():
@@ -256,10 +215,10 @@ def test_a_stand_in_says_the_same_with_other_channels_and_other_scales(tmp_path,
 
 def test_the_readme_of_the_data_quotes_the_cards():
     readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-    card = models.classifier_card()
+    card = models.card("vgg16_base")
     for share in (card["top1"], card["top5"]):
         assert f"**{100 * share:.1f} %**" in readme
     assert card["history"] in readme.replace("\n", " ")
-    pets = datasets.model_card()
+    pets = models.card("cats_and_dogs")
     for part in ("training", "validation"):
         assert f"{100 * pets[part]['accuracy']:.1f} %" in readme

@@ -102,6 +102,9 @@ def _add(notebook, cells, output):
         (lambda nb, cells: setattr(cells[2], "execution_count", None), "not run from top"),
         (lambda nb, cells: nb.metadata.update(widgets={}), "extra metadata"),
         (lambda nb, cells: cells[2].metadata.update(scrolled=True), "extra metadata"),
+        (lambda nb, cells: cells[2].metadata.update(cellView="form"), "extra metadata"),
+        (lambda nb, cells: cells[0].metadata.clear(), "not folded"),
+        (lambda nb, cells: setattr(cells[0], "source", "pass\n" * 7), "over 6 lines"),
         (lambda nb, cells: _add(nb, cells, _stream("x", "stderr")), "stderr"),
         (lambda nb, cells: _add(nb, cells, _stream("/home/ada/x.png")), "machine's path"),
         (
@@ -146,15 +149,17 @@ def test_cleaning_keeps_what_matters():
             "kernelspec": {"name": "my-own", "display_name": "Mine"},
         },
         cells=[
+            nbformat.v4.new_code_cell("set up", metadata={"scrolled": True}),
             nbformat.v4.new_code_cell(
                 "1",
                 metadata={"tags": ["nbval-check-output"], "execution": {"shell": "now"}},
                 outputs=[nbformat.v4.new_output("display_data", data)],
-            )
+            ),
         ],
     )
     rebuild.clean(notebook)
-    (cell,) = notebook.cells
+    first, cell = notebook.cells
+    assert first.metadata == {"cellView": "form", "jupyter": {"source_hidden": True}}
     assert cell.metadata == {"tags": ["nbval-check-output"]}
     assert set(notebook.metadata) == {"kernelspec", "language_info", "code_digest"}
     picture = Image.open(io.BytesIO(base64.b64decode(cell.outputs[0].data["image/png"])))

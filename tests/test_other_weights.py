@@ -2,7 +2,7 @@
 
 ImageNet's set cannot be had everywhere, so two others stand for it: the bundled one with its
 channels permuted and on other scales (``stand_in``), and random numbers. What a lesson asserts must
-hold for all of them. It takes some minutes, so only ``.ci/run`` asks for it, with CNN_ALL_WEIGHTS.
+hold for all of them.
 """
 
 import os
@@ -17,10 +17,7 @@ from nbclient import NotebookClient
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
 LESSONS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
 
-pytestmark = pytest.mark.skipif(
-    not os.environ.get("CNN_ALL_WEIGHTS"),
-    reason="set CNN_ALL_WEIGHTS=1 to run all lessons on two more sets of weights",
-)
+pytestmark = pytest.mark.ci
 
 
 @pytest.fixture(scope="module", params=["stand-in", "random"])

@@ -1,7 +1,6 @@
 """The files around the code agree with one another."""
 
 import ast
-import os
 import re
 import subprocess
 from importlib.metadata import version
@@ -91,7 +90,3 @@ def test_nothing_bulky_or_private_is_tracked():
         if path.is_file() and path.suffix != ".npz":
             assert path.stat().st_size < 1_600_000, path
         assert path.suffix not in {".jpg", ".jpeg", ".pkl", ".pyc"}, path
-
-
-def test_tests_use_the_bundled_weights():
-    assert os.environ["CNN_WEIGHTS"] == "bundled"

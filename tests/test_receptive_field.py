@@ -134,6 +134,24 @@ def test_units_inside_are_those_whose_box_is():
     assert not inside.all()
 
 
+@given(
+    size=st.integers(1, 9), stride=st.integers(1, 4), start=st.integers(-5, 2), n=st.integers(1, 9)
+)
+def test_every_pixel_belongs_to_the_unit_whose_middle_is_nearest(size, stride, start, n):
+    field = ReceptiveField((size, size), (stride, stride), (start, start))
+    rows, cols = field.units_at((n, n), (20, 20))
+    assert np.array_equal(rows, cols)
+    middles = start + np.arange(n) * stride + size / 2
+    for pixel, unit in enumerate(rows):
+        distances = np.abs(middles - (pixel + 0.5))
+        assert distances[unit] == distances.min()
+        top, left, bottom, right = field.cell(unit, 0)
+        assert (bottom - top, right - left) == (stride, stride)
+        assert (top + bottom) / 2 == middles[unit]
+        if 0 < unit < n - 1:
+            assert top <= pixel + 0.5 <= bottom
+
+
 def test_an_input_layer_sees_one_pixel(vgg16):
     assert receptive_field(vgg16, 0) == ((1, 1), (1, 1), (0, 0))
 

@@ -101,6 +101,7 @@ def run(folder, out, *options, **variables):
     )
 
 
+@pytest.mark.ci
 def test_the_vgg16_recipe_trains_goes_on_from_its_checkpoint_and_writes_what_ships(tiny, tmp_path):
     out = tmp_path / "new.npz"
     started = run(tiny, out, "--stages", "32:0.02:0.01:0.01:0.5:2")
@@ -172,6 +173,7 @@ def test_a_stage_that_is_none_is_refused(vgg_recipe):
         vgg_recipe.Stage.read("40:4")
 
 
+@pytest.mark.ci
 def test_the_card_is_measured(vgg_recipe, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(vgg_recipe, "course_photos", lambda: np.zeros((2, 224, 224, 3), np.uint8))
     out = tmp_path / "new.npz"

@@ -5,8 +5,10 @@ import zipfile
 import h5py
 import numpy as np
 import pytest
+import requests
 
-from helpers import downloads, models, weights
+from helpers import models
+from helpers.safety import weights
 
 pytestmark = pytest.mark.usefixtures("keras_home")
 
@@ -110,7 +112,7 @@ def test_every_kind_of_file_gives_the_same_numbers(vgg16, tmp_path, capsys, writ
     model = models.load_vgg16(path, input_shape=(32, 32, 3))
     path.unlink()
     assert_same(of_model(model), of_model(vgg16))
-    assert models.weights_used(model) == name
+    assert model.weights_used == name
     assert capsys.readouterr().out == f"VGG16 weights: {name} (asked for)\n"
 
 
@@ -158,7 +160,7 @@ def no_model(monkeypatch):
     def never(*_):
         raise AssertionError("a model was built")
 
-    monkeypatch.setattr(models, "_build_vgg16", never)
+    monkeypatch.setattr(models, "_vgg16_base", never)
 
 
 def test_missing_files_and_folders(no_model, tmp_path):
@@ -287,7 +289,7 @@ def test_imagenet_is_downloaded_then_found(serve, imagenet_file, vgg16, monkeypa
     monkeypatch.setattr(weights, "IMAGENET_BASE", serve(imagenet_file.read_bytes()))
     model = models.load_vgg16("imagenet", input_shape=(32, 32, 3))
     assert "VGG16 weights: imagenet (downloaded just now)\n" in capsys.readouterr().out
-    assert models.weights_used(model) == "imagenet"
+    assert model.weights_used == "imagenet"
     for layer, several in of_model(vgg16).items():
         for one, other in zip(of_model(model)[layer], several, strict=True):
             np.testing.assert_array_equal(one, -other)
@@ -306,7 +308,7 @@ def one_line(capsys):
 def asked(monkeypatch):
     """What would have been asked for over the network."""
     addresses = []
-    monkeypatch.setattr(downloads, "open_url", lambda url, *_: addresses.append(url))
+    monkeypatch.setattr(requests, "get", lambda url, **_: addresses.append(url))
     return addresses
 
 
@@ -317,7 +319,7 @@ def test_the_bundled_ones_are_the_default_and_nothing_is_fetched(
     if setting is not None:
         monkeypatch.setenv("CNN_WEIGHTS", setting)
     model = models.load_vgg16(input_shape=(32, 32, 3))
-    assert models.weights_used(model) == "bundled"
+    assert model.weights_used == "bundled"
     assert one_line(capsys) == "VGG16 weights: bundled (they come with the course)\n"
     assert asked == [] and not keras_home.exists()
 
@@ -325,7 +327,7 @@ def test_the_bundled_ones_are_the_default_and_nothing_is_fetched(
 def test_a_damaged_cache_matters_to_imagenet_alone(keras_home):
     keras_home.mkdir(parents=True)
     (keras_home / "base.h5").write_bytes(b"broken")
-    assert models.weights_used(models.load_vgg16(input_shape=(32, 32, 3))) == "bundled"
+    assert models.load_vgg16(input_shape=(32, 32, 3)).weights_used == "bundled"
     with pytest.raises(ValueError, match=r"is damaged .* delete that file"):
         models.load_vgg16("imagenet")
 
@@ -339,7 +341,7 @@ def test_imagenet_asked_for_and_out_of_reach(no_model):
 def test_the_environment_chooses_where_nothing_is_asked_for(choice, monkeypatch, capsys):
     monkeypatch.setenv("CNN_WEIGHTS", choice)
     model = models.load_vgg16(input_shape=(32, 32, 3))
-    assert models.weights_used(model) == choice.strip()
+    assert model.weights_used == choice.strip()
     assert one_line(capsys) == f"VGG16 weights: {choice.strip()} (set by CNN_WEIGHTS)\n"
 
 
@@ -351,7 +353,7 @@ def test_the_environment_may_name_a_file(monkeypatch, capsys):
 
 def test_the_environment_does_not_replace_a_choice(monkeypatch, capsys):
     monkeypatch.setenv("CNN_WEIGHTS", "random")
-    assert models.weights_used(models.load_vgg16("bundled", input_shape=(32, 32, 3))) == "bundled"
+    assert models.load_vgg16("bundled", input_shape=(32, 32, 3)).weights_used == "bundled"
     assert one_line(capsys) == "VGG16 weights: bundled (asked for)\n"
 
 
@@ -363,57 +365,11 @@ def test_unknown_choices(choice, no_model):
 
 def test_an_unknown_choice_in_the_environment(monkeypatch, no_model):
     monkeypatch.setenv("CNN_WEIGHTS", "none-of-them")
-    with pytest.raises(ValueError, match=r"'none-of-them' \(from CNN_WEIGHTS\); choose one of"):
+    with pytest.raises(ValueError, match=r"'none-of-them' \(set by CNN_WEIGHTS\); choose one of"):
         models.load_vgg16()
 
 
 def test_random_is_the_same_every_time(capsys):
     once, again = (models.load_vgg16("random", input_shape=(32, 32, 3)) for _ in range(2))
     assert_same(of_model(once), of_model(again))
-    assert models.weights_used(once) == "random"
-
-
-# With the classifier ----------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_vgg16(monkeypatch):
-    """Stands in for the 138 million parameters, with a dense layer on top where asked for."""
-    from helpers.quiet import keras
-
-    def build(include_top, input_shape):
-        inputs = keras.Input((32, 32, 3))
-        outputs = keras.layers.Conv2D(2, 3, name="block1_conv1")(inputs)
-        if include_top:
-            outputs = keras.layers.Dense(4, name="fc1")(keras.layers.Flatten()(outputs))
-        return keras.Model(inputs, outputs)
-
-    monkeypatch.setattr(models, "_build_vgg16", build)
-    return {"block1_conv1": [(3, 3, 3, 2), (2,)], "fc1": [(1800, 4), (4,)]}
-
-
-def test_the_classifiers_own_file_is_taken(small_vgg16, serve, tmp_path, monkeypatch):
-    layers = filled(small_vgg16)
-    write_keras_2(tmp_path / "full.h5", layers)
-    monkeypatch.setattr(weights, "IMAGENET_FULL", serve((tmp_path / "full.h5").read_bytes()))
-    for choice in ("imagenet", tmp_path / "full.h5"):
-        assert_same(of_model(models.load_vgg16(choice, include_top=True)), layers)
-    base = models.load_vgg16(tmp_path / "full.h5", input_shape=(32, 32, 3))
-    assert list(of_model(base)) == ["block1_conv1"]
-
-
-def test_a_classifier_missing_from_the_file(small_vgg16, tmp_path):
-    layers = filled(small_vgg16)
-    del layers["fc1"]
-    write_keras_2(tmp_path / "base.h5", layers)
-    with pytest.raises(ValueError, match=r"no weights for fc1, which needs \(1800, 4\) and \(4,\)"):
-        models.load_vgg16(tmp_path / "base.h5", include_top=True)
-
-
-def test_no_bundled_classifier(no_model):
-    with pytest.raises(ValueError, match="bundled weights have no classifier"):
-        models.load_vgg16("bundled", include_top=True)
-
-
-def test_random_with_the_classifier(small_vgg16):
-    assert list(of_model(models.load_vgg16("random", include_top=True))) == list(small_vgg16)
+    assert once.weights_used == "random"

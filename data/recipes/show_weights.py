@@ -10,30 +10,22 @@ alone, the same for every set: the most active on the cat, or the highest activa
 from __future__ import annotations
 
 import argparse
+import io
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from PIL import Image
 
 from helpers import activations, collection, images, models, patches, plots
-from helpers.plots import canvas
+from helpers.plots.page import Picture
 
 ENDS = ["block1_conv2", "block2_conv2", "block3_conv3", "block4_conv3", "block5_conv3"]
 
 
-def pixels(figure: Figure) -> np.ndarray:
-    """A figure as an array, uint8 (rows, cols, 3)."""
-    drawn = FigureCanvasAgg(figure)
-    drawn.draw()
-    return np.asarray(drawn.buffer_rgba())[:, :, :3]
-
-
-def pictures(file: str) -> dict[str, Figure]:
+def pictures(file: str) -> dict[str, Picture]:
     """The three pictures of one set."""
     model = models.load_vgg16(file)
     kernel = model.get_layer("block1_conv1").get_weights()[0]
@@ -44,8 +36,8 @@ def pictures(file: str) -> dict[str, Figure]:
     scan = patches.scan(small, "block4_conv3", collection.files(), images.prepare, progress=False)
     strongest = scan["block4_conv3"].by_strength()[:12]
     return {
-        "filters": plots.rgb_filters(kernel),
-        "maps": plots.strongest_maps(maps, active),
+        "filters": Picture([plots.rgb_filters(kernel)]),
+        "maps": plots.layer_rows(maps, active),
         "patches": plots.patch_wall(scan, "block4_conv3", strongest),
     }
 
@@ -58,11 +50,12 @@ def main() -> None:
     args = parser.parse_args()
     drawn = {name: pictures(file) for name, _, file in (each.partition("=") for each in args.sets)}
     for kind in ("filters", "maps", "patches"):
-        rows = [
-            canvas.titled(pixels(figures[kind]), name, 22, bold=True)
-            for name, figures in drawn.items()
+        panels = [
+            replace(panel, title=f"{name}: {panel.title}")
+            for name, of in drawn.items()
+            for panel in of[kind].every()
         ]
-        picture = Image.fromarray(canvas.padded(canvas.stack(rows, gap=16), margin=8))
+        picture = Image.open(io.BytesIO(Picture(panels)._repr_png_())).convert("RGB")
         picture.save(args.out / f"weights_{kind}.webp", quality=80, method=6)
 
 

@@ -19,6 +19,7 @@ A checkpoint is written every few minutes; the same command goes on from it.
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import os
 import sys
@@ -368,12 +369,13 @@ def train(args: argparse.Namespace, photos: Photos, apart: Photos) -> keras.Mode
 def known_photos(names: list[str]) -> list[tuple[Path, int]]:
     """The course's photos whose subject is the name of a class, and that class's number."""
     found = []
-    for credit in collection.credits().values():
-        breed = credit.subject.split(", ")[-1].lower()
+    table = (collection.FOLDER / "photos.csv").read_text(encoding="utf-8").splitlines()
+    for photo in csv.DictReader(table):
+        breed = photo["subject"].split(", ")[-1].lower()
         for number, name in enumerate(names):
             words = [word.strip().lower() for word in name.split(",")]
             if breed in words or any(f" {breed}".endswith(f" {word}") for word in words):
-                found.append((credit.path, number))
+                found.append((collection.FOLDER / photo["file"], number))
                 break  # a photo counts for one class
     return found
 

@@ -56,6 +56,7 @@ def start_server(chromium, tmp_path_factory):
 
         def start(module, *arguments):
             home = tmp_path_factory.mktemp(module)
+            start.homes[module] = home
             with socket.socket() as probe:
                 probe.bind(("127.0.0.1", 0))
                 port = probe.getsockname()[1]
@@ -79,6 +80,7 @@ def start_server(chromium, tmp_path_factory):
                 time.sleep(0.25)
             return address, filled["token"]
 
+        start.homes = {}
         yield start
 
 
@@ -86,7 +88,7 @@ def _course(home):
     """A copy of the lessons beside links to what they use."""
     course = home / "course"
     shutil.copytree(ROOT / "notebooks", course / "notebooks")
-    for name in ("helpers", "data"):
+    for name in ("helpers", "data", "tools"):
         (course / name).symlink_to(ROOT / name)
     return course
 
@@ -133,6 +135,12 @@ def jupyter(start_server):
         *("--ServerApp.ip=127.0.0.1", "--ServerApp.port={port}"),
         "--IdentityProvider.token={token}",
     )
+
+
+@pytest.fixture(scope="session")
+def course(start_server, jupyter):
+    """The folder of the course that ``jupyter`` serves."""
+    return start_server.homes["jupyterlab"] / "course"
 
 
 class Lesson:
@@ -194,6 +202,16 @@ class Lesson:
             polling=200,
         )
 
+    def run(self, code):
+        """Run some code in the lesson's kernel, and wait until it is done."""
+        self.page.evaluate(
+            """async code => {
+                const context = window.jupyterapp.shell.currentWidget.sessionContext;
+                await context.session.kernel.requestExecute({ code }).done;
+            }""",
+            code,
+        )
+
     def wait_until_idle(self):
         """Wait until the kernel has answered everything it was asked."""
         self.page.wait_for_timeout(150)
@@ -222,7 +240,7 @@ class Lesson:
         self.page.wait_for_function(
             """() => [...document.querySelectorAll('.cnn-explorer')].every(explorer =>
                 explorer.querySelector('[role=slider][aria-label]') &&
-                explorer.querySelector('img.widget-image')?.naturalWidth)"""
+                explorer.querySelector('.cnn-panels[data-shown]'))"""
         )
         return explorers.all()
 

@@ -1,25 +1,27 @@
 """What the browser's tests see of an explorer, and how they move it."""
 
-SHOWN = """explorer => [
-    explorer.querySelector('img.widget-image').src,
-    explorer.querySelector('.widget-html p').textContent,
-]"""
-CHANGED = """([explorer, [picture, caption]]) => {
-    const image = explorer.querySelector('img.widget-image');
-    return image.src !== picture && image.complete && image.naturalWidth
-        && explorer.querySelector('.widget-html p').textContent !== caption;
+#: What is shown: the controls' values it is for, a number made of all pixels and words, the caption
+SHOWN = """explorer => {
+    const panels = explorer.querySelector('.cnn-panels');
+    const picture = panels.querySelector('.cnn-picture');
+    const canvases = [...picture.querySelectorAll('canvas')].map(one => one.toDataURL());
+    let number = 7;
+    for (const letter of picture.innerHTML + canvases.join('')) {
+        number = (31 * number + letter.charCodeAt(0)) | 0;
+    }
+    return [panels.dataset.shown, number, panels.querySelector('.cnn-caption').textContent];
 }"""
-VARIANCE = """explorer => {
-    const image = explorer.querySelector('img.widget-image');
-    const canvas = document.createElement('canvas');
-    canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+CHANGED = """([explorer, shown]) => {
+    const panels = explorer.querySelector('.cnn-panels');
+    return panels.dataset.shown !== shown;
+}"""
+VARIANCE = """explorer => Math.max(...[...explorer.querySelectorAll('canvas')].map(canvas => {
     const context = canvas.getContext('2d');
-    context.drawImage(image, 0, 0);
     const values = context.getImageData(0, 0, canvas.width, canvas.height).data;
     let sum = 0, squares = 0;
     for (const value of values) { sum += value; squares += value * value; }
     return squares / values.length - (sum / values.length) ** 2;
-}"""
+}), explorer.querySelector('.cnn-array polygon, .cnn-array td') ? 1e4 : 0)"""
 
 #: Contrast ratios as WCAG 2 defines them (https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio)
 CONTRASTS = """explorer => {
@@ -31,7 +33,9 @@ CONTRASTS = """explorer => {
     const luminance = color => color.slice(0, 3).map(value => value / 255)
         .map(value => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
         .reduce((sum, value, at) => sum + value * [0.2126, 0.7152, 0.0722][at], 0);
-    const texts = explorer.querySelectorAll('label, .widget-readout, select, p');
+    const texts = explorer.querySelectorAll(
+        'label, .widget-readout, select, p, figcaption, .cnn-note, td, .cnn-ends span,'
+        + ' .cnn-top span, .cnn-left span:not(.cnn-room), .cnn-labels span');
     return [...texts].filter(element => element.textContent && element.offsetParent)
         .map(element => {
             const both = [rgba(getComputedStyle(element).color), opaque(element)].map(luminance);
@@ -39,23 +43,41 @@ CONTRASTS = """explorer => {
         });
 }"""
 
-#: Controls, picture and caption that are cut off, squeezed or over one another
+#: Controls, panels and caption that are cut off, squeezed or over one another
 MISPLACED = """explorer => {
-    const parts = '.widget-slider, .widget-dropdown, .widget-image, .widget-html';
-    let lowest = -Infinity;
-    return [...explorer.querySelectorAll(parts)].map(part => {
+    const wrong = [];
+    const report = (part, box) => wrong.push([part.className, part.textContent.slice(0, 60),
+        JSON.stringify(box)]);
+    let lowest = -Infinity, highest = -Infinity;
+    for (const part of explorer.querySelectorAll(
+            '.widget-slider, .widget-dropdown, .cnn-picture, .cnn-caption')) {
         const box = part.getBoundingClientRect();
-        const wrong = box.left < 0 || box.right > window.innerWidth || box.width < 200
-            || box.top < lowest - 2;
-        lowest = box.bottom;
-        return wrong ? [part.className, part.textContent, JSON.stringify(box)] : null;
-    }).filter(wrong => wrong);
+        if (box.left < 0 || box.right > window.innerWidth + 1 || box.width < 200
+            || (box.top < lowest - 2 && Math.abs(box.top - highest) > 3)) report(part, box);
+        [highest, lowest] = [box.top, box.bottom];
+    }
+    const boxes = [...explorer.querySelectorAll('.cnn-panel')].map(panel => [panel,
+        panel.getBoundingClientRect()]);
+    boxes.forEach(([panel, box], k) => {
+        if (box.right > window.innerWidth + 1) report(panel, box);
+        for (const [other, its] of boxes.slice(k + 1)) {
+            const apart = box.right <= its.left + 1 || its.right <= box.left + 1
+                || box.bottom <= its.top + 1 || its.bottom <= box.top + 1;
+            if (!apart) report(other, its);
+        }
+    });
+    return wrong;
 }"""
 
 
 def is_blank(explorer):
-    """Whether the picture is of one color."""
+    """Whether the picture shows nothing."""
     return explorer.evaluate(VARIANCE) < 100
+
+
+def shown(explorer):
+    """The controls' values that the picture is for, as a list."""
+    return explorer.evaluate("one => JSON.parse(one.querySelector('.cnn-panels').dataset.shown)")
 
 
 def has_room(slider):
@@ -64,13 +86,19 @@ def has_room(slider):
     return low != high and not slider.locator("xpath=ancestor::*[@disabled]").count()
 
 
+def wait_for_another(explorer, before):
+    """Wait until something else is shown than before, and return it."""
+    arg = [explorer.element_handle(), before[0]]
+    explorer.page.wait_for_function(CHANGED, arg=arg, timeout=30_000, polling=50)
+    return explorer.evaluate(SHOWN)
+
+
 def press(explorer, slider, key):
     """Press a key on a slider and wait until picture and caption have both changed."""
     before = explorer.evaluate(SHOWN)
     slider.press(key)
-    explorer.page.wait_for_function(
-        CHANGED, arg=[explorer.element_handle(), before], timeout=30_000, polling=50
-    )
+    after = wait_for_another(explorer, before)
+    assert all(one != other for one, other in zip(before, after, strict=True)), (before, after)
 
 
 def arrow(slider):
