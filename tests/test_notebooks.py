@@ -5,6 +5,7 @@ import io
 import re
 from pathlib import Path
 
+import minutes
 import nbformat
 import numpy as np
 import pytest
@@ -24,12 +25,46 @@ def test_lesson_is_clean(path):
 def test_lesson_has_the_common_shape(path):
     notebook = nbformat.read(path, as_version=4)
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    for part in ("**Aims.**", "**Time", "**Before this", "## Recap", "**Next"):
+    shape = ("**Aims.**", "**Time", "**Before this", "(../docs/glossary.md)", "## Recap", "**Next")
+    for part in (*shape, "## Read on", "http"):
         assert part in text, part
     assert text.startswith(f"# {path.name[:2]} · ")
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     assert "exercises." in code
     assert "assert " in code
+
+
+def test_minutes_are_counted_by_the_rule():
+    text, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    figure = nbformat.v4.new_output("display_data", {"image/png": ""})
+    worth = [
+        (text("word " * 90), 0.5),
+        (code("x = 1"), 0.5),
+        (code("x", outputs=[figure, figure]), 0.5 + 2 / 3),
+        (code("answer = None\nexercises.fold(answer)"), 4),
+        (code("exercises.progress()"), 0.5),
+        (code("x", metadata={"tags": ["investigation"]}), 4),
+        (code("# @title Checks"), 0),
+        (text("word " * 90, metadata={"tags": ["solution"]}), 0),
+    ]
+    for cell, expected in worth:
+        assert minutes.minutes([cell]) == pytest.approx(expected), cell.source
+    skipped = code("x", metadata={"tags": ["skip"]})
+    assert (minutes.minutes([skipped]), minutes.minutes([skipped], in_class=True)) == (0.5, 0)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_has_the_length_that_it_states_and_short_cells(path):
+    cells = nbformat.read(path, as_version=4).cells
+    (stated,) = re.findall(r"\*\*Time\W* about (\d+) minutes", cells[0].source)
+    by_rule, in_class = minutes.minutes(cells), minutes.minutes(cells, in_class=True)
+    assert abs(int(stated) - by_rule) < 5 and in_class <= 45
+    assert 22.5 <= by_rule <= 47.5
+    lines = sorted(minutes.code_lines(cells))
+    assert lines[len(lines) // 2] <= 4 and lines[-1] <= 12
+    for cell in cells:
+        if "skip" in cell.metadata.get("tags", []) and cell.source.startswith("## "):
+            assert "*Short of time? A class can skip this section.*" in cell.source
 
 
 def test_lessons_are_numbered_without_gaps():
@@ -105,6 +140,8 @@ def _add(notebook, cells, output):
         (lambda nb, cells: cells[2].metadata.update(cellView="form"), "extra metadata"),
         (lambda nb, cells: cells[0].metadata.clear(), "not folded"),
         (lambda nb, cells: setattr(cells[0], "source", "pass\n" * 7), "over 6 lines"),
+        (lambda nb, cells: setattr(cells[0], "source", "pass"), "does not say"),
+        (lambda nb, cells: setattr(cells[2], "source", "# @title Checks"), "not folded"),
         (lambda nb, cells: _add(nb, cells, _stream("x", "stderr")), "stderr"),
         (lambda nb, cells: _add(nb, cells, _stream("/home/ada/x.png")), "machine's path"),
         (
@@ -149,7 +186,7 @@ def test_cleaning_keeps_what_matters():
             "kernelspec": {"name": "my-own", "display_name": "Mine"},
         },
         cells=[
-            nbformat.v4.new_code_cell("set up", metadata={"scrolled": True}),
+            nbformat.v4.new_code_cell("# @title Set up: run this", metadata={"scrolled": True}),
             nbformat.v4.new_code_cell(
                 "1",
                 metadata={"tags": ["nbval-check-output"], "execution": {"shell": "now"}},

@@ -60,8 +60,15 @@ def execute(path: Path) -> nbformat.NotebookNode:
 
 
 def folded() -> nbformat.NotebookNode:
-    """The metadata of the first code cell: folded away in JupyterLab, and on Colab."""
+    """The metadata of a cell folded away in JupyterLab, and on Colab."""
     return nbformat.from_dict({"cellView": "form", "jupyter": {"source_hidden": True}})
+
+
+def is_folded(cell: nbformat.NotebookNode) -> bool:
+    """Whether a cell is to be folded: the one that sets up, and closing checks."""
+    return cell.cell_type == "code" and cell.source.startswith(
+        ("# @title Set up", "# @title Checks")
+    )
 
 
 def clean(notebook: nbformat.NotebookNode) -> None:
@@ -74,7 +81,8 @@ def clean(notebook: nbformat.NotebookNode) -> None:
         }
     )
     for cell in notebook.cells:
-        cell.metadata = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        tags = {"tags": cell.metadata["tags"]} if cell.metadata.get("tags") else {}
+        cell.metadata = nbformat.from_dict(tags | (folded() if is_folded(cell) else {}))
         if "outputs" in cell:
             cell.outputs = [output for output in cell.outputs if not _is_progress_bar(output)]
         for output in cell.get("outputs", []):
@@ -85,7 +93,6 @@ def clean(notebook: nbformat.NotebookNode) -> None:
                 data["text/plain"] = "<Figure>"
             if output.get("metadata"):
                 output["metadata"] = {}
-    next(cell for cell in notebook.cells if cell.cell_type == "code").metadata = folded()
 
 
 def code_digest(notebook: nbformat.NotebookNode) -> str:
@@ -115,11 +122,14 @@ def problems(path: Path) -> list[str]:
         found.append("its first code cell differs from lesson 00's")
     if code and len(code[0].source.splitlines()) > MAX_SETUP_LINES:
         found.append(f"its first code cell has over {MAX_SETUP_LINES} lines")
-    if code and code[0].metadata != folded():
-        found.append("its first code cell is not folded")
+    if code and not is_folded(code[0]):
+        found.append("its first code cell does not say '# @title Set up'")
     for cell in notebook.cells:
-        if set(cell.metadata) - {"tags"} and cell not in code[:1]:
-            found.append(f"cell {cell.id}: extra metadata {sorted(cell.metadata)}")
+        more = {name: value for name, value in cell.metadata.items() if name != "tags"}
+        if is_folded(cell) and more != folded():
+            found.append(f"cell {cell.id}: not folded")
+        elif more and not is_folded(cell):
+            found.append(f"cell {cell.id}: extra metadata {sorted(more)}")
         found += [f"cell {cell.id}: {problem}" for problem in _cell_problems(cell)]
     return found
 
