@@ -217,8 +217,8 @@ def test_the_readme_of_the_data_quotes_the_cards():
     readme = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
     card = models.card("vgg16_base")
     for share in (card["top1"], card["top5"]):
-        assert f"**{100 * share:.1f} %**" in readme
+        assert f"**{100 * share:.1f}%**" in readme
     assert card["history"] in readme.replace("\n", " ")
     pets = models.card("cats_and_dogs")
     for part in ("training", "validation"):
-        assert f"{100 * pets[part]['accuracy']:.1f} %" in readme
+        assert f"{100 * pets[part]['accuracy']:.1f}%" in readme

@@ -60,7 +60,9 @@ def test_readme_names_the_python_versions_the_code_is_written_for():
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "data/README.md", "docs/troubleshooting.md"]
+    "name",
+    ["README.md", "CONTRIBUTING.md", "data/README.md"]
+    + sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md")),
 )
 def test_links_in_documents_lead_somewhere(name):
     document = ROOT / name
@@ -87,6 +89,6 @@ def test_nothing_bulky_or_private_is_tracked():
         ).stdout
         tracked = [ROOT / name for name in listing.split("\0") if name]
     for path in tracked:
-        if path.is_file() and path.suffix != ".npz":
+        if path.is_file() and path.suffix not in {".npz", ".ipynb"}:  # rebuild.MAX_BYTES is theirs
             assert path.stat().st_size < 1_600_000, path
         assert path.suffix not in {".jpg", ".jpeg", ".pkl", ".pyc"}, path
