@@ -6,15 +6,15 @@ several into a picture of their own. Nothing here shows a figure by itself, open
 matplotlib's global style.
 """
 
-from helpers.plots.blocks import bright_frames, layer_maps, padding_reach
-from helpers.plots.effect import all_partials, classical_beside_learned, filter_effect
+from helpers.plots.blocks import map_grid
+from helpers.plots.chance import beside_chance, clouds, verdict_table
+from helpers.plots.effect import all_partials, filter_effect
 from helpers.plots.filter_bank import filter_boxes
-from helpers.plots.filter_grids import every_slice, filter_grid, filter_slices, weight_table
-from helpers.plots.filter_rankings import orientation_fan, rgb_filters, slice_extremes
+from helpers.plots.filter_grids import every_slice, filter_grid, filter_slices, rgb_filters
 from helpers.plots.first_look import guesses, photo_and_maps
-from helpers.plots.network import layer_arithmetic, network_to_scale
+from helpers.plots.network import network_to_scale
 from helpers.plots.page import Picture
-from helpers.plots.panels import Panel, bars, frame, grey, heat
-from helpers.plots.patches import nested_fields, patch_comparison, patch_wall, top_photos
+from helpers.plots.panels import Panel, bars, frame, gray, heat, signed
+from helpers.plots.patches import patch_comparison, patch_square, patch_wall, top_photos
 from helpers.plots.probe import pixel_probe
-from helpers.plots.representations import chosen_channel, layer_rows, same_map_scaled, verdicts
+from helpers.plots.representations import chosen_channel, layer_rows, verdicts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def box(at: Sequence[float], size: Sequence[float], faces: Sequence, edge: str =
 
 def cells(
     start: np.ndarray, across: np.ndarray, along: np.ndarray, colors: np.ndarray, edge: str = ""
-) -> list[Path]:
+) -> Iterator[Path]:
     """Colors (rows, cols, 3), 0 to 255, as a parallelogram: a path for each of its cells.
 
     Args:
@@ -44,10 +44,8 @@ def cells(
         edge: Color of their edges; each cell's own if left out.
     """
     rows, cols = colors.shape[:2]
-    paths = []
     for row, col in np.ndindex(rows, cols):
         ends = ((row, col), (row, col + 1), (row + 1, col + 1), (row + 1, col))
         points = [tuple(start + r / rows * along + c / cols * across) for r, c in ends]
         fill = "#" + bytes(colors[row, col].astype(np.uint8)).hex()
-        paths.append(Path(points, edge or fill, 1, closed=True, fill=fill, halo=False))
-    return paths
+        yield Path(points, edge or fill, 1, closed=True, fill=fill, halo=False)

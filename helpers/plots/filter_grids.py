@@ -1,4 +1,4 @@
-"""Lesson 03: a layer's filters slice by slice, 64 on a page, and all of a layer at once.
+"""Lesson 03: a layer's filters in color, slice by slice, a page at a time, and all at once.
 
 A ``kernel`` is float (rows, cols, in, out); a ``scale`` is one of ``filters.WEIGHT_SCALES``.
 """
@@ -13,15 +13,15 @@ from helpers import filters
 from helpers.images import CHANNELS
 from helpers.plots import panels
 from helpers.plots.page import Picture
-from helpers.plots.panels import GREY, RULE, SIGNED, Panel, Path, Scale, number
+from helpers.plots.panels import GRAY, RULE, Panel, Path, Scale, number
 
-#: Filters on one page of a grid: 8 rows of 8.
-PAGE = 64
+#: Rows and columns of filters on one page.
+GRID = (8, 8)
 
 _MEANING = {
     "0–1 per filter": "Black: each filter's smallest weight, white: its largest; 0: anywhere",
-    "0–1 per layer": "Black: the layer's smallest weight, white: its largest; 0: one grey for all",
-    "signed": "Blue weights are negative (inhibitory), red ones positive (excitatory)",
+    "0–1 per layer": "Black: the layer's smallest weight, white: its largest; 0: one gray for all",
+    "0 is mid-gray": "Dark weights are negative (inhibitory), light ones positive (excitatory)",
 }
 
 
@@ -33,91 +33,105 @@ def slice_tiles(
     tiles = panels.places(positions, 0, 1).transpose(2, 3, 0, 1).reshape(-1, *kernel.shape[:2])
     low, high, limit = (number(n, ".2g") for n in (found.low.min(), found.high.max(), found.limit))
     return tiles, {
-        "0–1 per filter": Scale(GREY, "each filter's smallest", "its largest"),
-        "0–1 per layer": Scale(GREY, low, high),
-        "signed": Scale(SIGNED, f"≤ −{limit}", f"≥ +{limit}", "0"),
+        "0–1 per filter": Scale(GRAY, "each filter's smallest", "its largest"),
+        "0–1 per layer": Scale(GRAY, low, high),
+        "0 is mid-gray": Scale(GRAY, f"≤ −{limit}", f"≥ +{limit}", "0"),
     }[scale]
 
 
 def filter_slices(
     kernel: np.ndarray,
     chosen: Sequence[int] = range(6),
-    scale: str = "signed",
-    title: str = "one scale for all: red is +, blue is −",
+    title: str = "a filter in each row",
+    channels: Sequence[int] = (0, 1, 2),
+    scale: str = "0 is mid-gray",
 ) -> Panel:
-    """Chosen first-layer filters, a column each, their input channels below one another."""
-    count, chosen = kernel.shape[3], list(chosen)
+    """Some filters' slices: a row for each filter, a column for each channel; 3 are colors."""
+    (rows, cols, _, count), chosen, channels = kernel.shape, list(chosen), list(channels)
     if not set(chosen) <= set(range(count)):
         raise ValueError(f"this layer has {count} filters, 0 to {count - 1}, not all of {chosen}")
-    drawn = slice_tiles(kernel, [0, 1, 2], chosen, scale, filters.ranges(kernel))
-    lines = [f"{channel}: {color} light" for channel, color in enumerate(CHANNELS)]
-    more = {"names": [str(f) for f in chosen], "lines": lines, "edges": True}
-    return panels.tiles(title, *drawn, len(chosen), 375, **more)
+    drawn, meaning = slice_tiles(kernel, channels, chosen, scale, filters.ranges(kernel))
+    drawn = drawn.reshape(len(channels), -1, rows, cols).swapaxes(0, 1).reshape(-1, rows, cols)
+    names = [CHANNELS[c] if kernel.shape[2] == 3 else f"channel {c}" for c in channels]
+    top = {k * (cols + 1) + cols / 2: name for k, name in enumerate(names)}
+    more = {"lines": [f"filter {f}" for f in chosen], "edges": True, "top": top}
+    return panels.tiles(title, drawn, meaning, len(channels), 75 * len(channels), **more)
 
 
-def weight_table(kernel: np.ndarray, f: int, channel: int, scale: str, title: str) -> Panel:
-    """One slice of a filter with its numbers, in thousandths if the scale is signed."""
-    found = filters.ranges(kernel)
-    (tile,), meaning = slice_tiles(kernel, [channel], [f], scale, found)
-    numbers = filters.positions(kernel[:, :, channel, [f]], scale, found, [f])[:, :, 0]
-    (zero,), pattern = filters.positions(np.zeros(1), scale, found, [f]), ".2f"
-    note = f"0 becomes {zero:.2f}"
-    if scale == "signed":
-        numbers, note, pattern = 1000 * kernel[:, :, channel, f], "in thousandths", ".1f"
-    words = np.vectorize(number)(numbers, pattern).tolist()
-    return Panel(f"filter {f}: {title}", tile, meaning, 240, (), words, note)
+def rgb_filters(
+    kernel: np.ndarray,
+    chosen: Sequence[int] | None = None,
+    title: str = "in color; mid-gray is 0",
+    columns: int = 16,
+    width: int = 980,
+    names: Sequence[str] | None = None,
+) -> Panel:
+    """Chosen first-layer filters, all by default, in color, each as strong as can be.
+
+    Their input channels are blue, green and red, as VGG16 takes them. ``names`` are what to write
+    above instead of their numbers.
+    """
+    chosen = list(range(kernel.shape[3]) if chosen is None else chosen)
+    rgb = filters.zero_centered(filters.as_rgb(kernel))[..., chosen]
+    tiles = (rgb * 255).round().astype(np.uint8).transpose(3, 0, 1, 2)
+    names = [str(f) for f in chosen] if names is None else names
+    return panels.tiles(title, tiles, None, columns, width, names, edges=True)
 
 
 def filter_grid(
     kernel: np.ndarray,
     channel: int = 0,
     page: int = 0,
-    scale: str = "signed",
+    scale: str = "0 is mid-gray",
     name: str = "this layer",
     channel_name: str = "",
     found: filters.Ranges | None = None,
+    grid: tuple[int, int] = GRID,
 ) -> Picture:
-    """64 filters' slices for one input channel, and how many weights there are of each color.
+    """A page of filters' slices for one input channel, and how many weights have each gray.
 
-    ``page`` counts 64s from 0, ``name`` is the layer's, ``channel_name`` such as "blue"; ``found``
-    is ``filters.ranges(kernel)``, if it is there already.
+    ``grid`` is (rows, cols) of a page and ``page`` counts from 0; ``name`` is the layer's,
+    ``channel_name`` such as "blue"; ``found`` is ``filters.ranges(kernel)``, if there already.
     """
-    depth, count = kernel.shape[2:]
-    if not 0 <= channel < depth or not 0 <= page * PAGE < count:
+    (depth, count), (lines, columns) = kernel.shape[2:], grid
+    if min(lines, columns) < 1:
+        raise ValueError(f"a grid is (rows, cols), both at least 1, not {grid}")
+    size = lines * columns
+    if not 0 <= channel < depth or not 0 <= page * size < count:
         raise ValueError(
-            f"{name} has input channels 0 to {depth - 1} and pages 0 to {(count - 1) // PAGE}, "
+            f"{name} has input channels 0 to {depth - 1} and pages 0 to {(count - 1) // size}, "
             f"not channel {channel} and page {page}"
         )
     found = filters.ranges(kernel) if found is None else found
-    chosen = list(range(page * PAGE, min(page * PAGE + PAGE, count)))
+    chosen = list(range(page * size, min(page * size + size, count)))
     tiles, meaning = slice_tiles(kernel, [channel], chosen, scale, found)
     shown = kernel[:, :, channel, chosen]
     low, high, negative = shown.min(), shown.max(), np.mean(shown < 0)
     place = f"channel {channel}" + (f" ({channel_name} light)" if channel_name else "")
     shown = f"{name}: filters {chosen[0]}–{chosen[-1]}"
     more = {"names": [str(f) for f in chosen], "edges": True, "bar": False}
-    grid = panels.tiles(f"{shown}, {place}", tiles, meaning, 8, 70 * min(8, len(tiles)), **more)
+    width = min(70 * min(columns, len(tiles)), 600)
+    every = panels.tiles(f"{shown}, {place}", tiles, meaning, columns, width, **more)
     zeros = filters.positions(np.zeros(len(chosen)), scale, found, chosen)
     ticks = [Path([(61, x), (63, x)], RULE, 2, halo=False) for x in 51 * np.unique(zeros)]
-    note = f"tick: where 0 lies\nsmallest {number(low, '.2g')}, largest {number(high, '.2g')}"
+    note = f"tick: where 0 is\nsmallest {number(low, '.2g')}, largest {number(high, '.2g')}"
     counts = np.histogram(tiles, 51, (0, 255))[0].repeat(2)
     steps = zip(60 - 60 * counts / counts.max(), np.arange(1, 103) // 2, strict=True)
     hill = Path([(60, 0), *steps, (60, 51)], RULE, 1, fill=RULE, halo=False)
-    title = "how many weights of each color"
+    title = "how many weights have each gray"
     legend = Panel(title, None, meaning, 340, [hill, *ticks], note=note, size=(63, 51))
     caption = (
         f"{shown} of {count}, input {place} of {depth}: {panels.percent(negative)} of "
         f"these weights are negative. {_MEANING[scale]}."
     )
-    return Picture([grid, legend], caption)
+    return Picture([every, legend], caption)
 
 
 def every_slice(kernel: np.ndarray, name: str) -> Picture:
     """All slices of a layer, signed: a column per filter, a row per input channel."""
-    rows, cols, depth, count = kernel.shape
-    everything = list(range(depth)), list(range(count)), "signed", filters.ranges(kernel)
-    tiles, meaning = slice_tiles(kernel, *everything)
-    array, marks = panels.stitch(tiles, count), []
+    (rows, cols, depth, count), marks = kernel.shape, []
+    side_by_side = kernel.transpose(2, 0, 3, 1).reshape(depth * rows, count * cols)
+    array, scale = panels.signed(side_by_side, filters.ranges(kernel).limit)
     (high, wide), weight = array.shape, {0: 3}  # a thicker line after every eighth
     for k in range(count + 1):
         down = [(0, k * cols), (high, k * cols)]
@@ -129,5 +143,5 @@ def every_slice(kernel: np.ndarray, name: str) -> Picture:
     left = {(c + 0.5) * rows: str(c) for c in range(0, depth, 8)}
     title = f"{name}: all {depth} × {count} = {depth * count:,} slices of its {count} filters"
     width = max(960 // array.shape[1], 1) * array.shape[1]
-    panel = Panel(title, array, meaning, width, marks, top=top, left=left)
+    panel = Panel(title, array, scale, width, marks, top=top, left=left)
     return Picture([panel], "Across: filter, down: input channel; each square is one weight.")

@@ -137,7 +137,7 @@ def _spot(panel: Panel, x: float, y: float) -> Spot:
 
 def _wrapped(words: str, width: float, size: int, bold: bool = False) -> list[str]:
     """Words in lines of at most so many pixels, by what letters take on average."""
-    room = max(int(width / (size * (0.66 if bold else 0.58))), 8)
+    room = max(int(width / (size * (0.62 if bold else 0.58))), 8)
     return [
         line
         for part in words.split("\n")
@@ -168,7 +168,7 @@ def _draw(paper: Axes, spot: Spot) -> None:
             (_path if isinstance(mark, Path) else _label)(axes, mark)
     for row, words in (panel.left or {}).items():
         y = spot.top + row / rows * spot.tall
-        _write(paper, [words], x - 6, y - SMALL * _LINE / 2, SMALL, ha="right")
+        _write(paper, [words], x - 6, y, SMALL, ha="right", va="center")
     for col, words in (panel.top or {}).items():
         across = x + col / cols * panel.width
         _write(paper, [words], across, spot.top - SMALL * _LINE - 3, SMALL, ha="center")
@@ -250,8 +250,8 @@ def _label(axes: Axes, label: Label) -> None:
 def _write(paper: Axes, lines: list[str], x: float, y: float, size: int, **how: object) -> None:
     """Lines of text from (x, y) down."""
     for k, line in enumerate(lines):
-        paper.text(x, y + k * size * _LINE, line, fontsize=_points(size), va="top",
-                   **{"color": panels.INK, **how})  # fmt: skip
+        paper.text(x, y + k * size * _LINE, line, fontsize=_points(size),
+                   **{"color": panels.INK, "va": "top", **how})  # fmt: skip
 
 
 def _points(pixels: float) -> float:

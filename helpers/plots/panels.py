@@ -19,8 +19,8 @@ import numpy as np
 
 #: Color maps, one for each kind of number, safe for color-blind readers: brightness alone tells
 #: how large a number is, or, on the signed map, how far from zero.
-GREY = "gray"  # photos, channels of photos, filters scaled to 0–1
-SIGNED = "RdBu_r"  # weights and sums around zero: blue negative, white 0, red positive
+GRAY = "gray"  # photos, channels of photos, filters scaled to 0–1
+SIGNED = "BrBG_r"  # weights and sums around zero: teal negative, white 0, brown positive
 HEAT = "inferno"  # activations: black 0, yellow large
 
 #: Colors of text and lines. FAINT is still legible text on white (5.2 to 1), and RULE still a line
@@ -96,7 +96,7 @@ class Panel:
         title: What it shows.
         array: uint8 (rows, cols), places in the scale's color map, 0 to 254, and ``NOTHING``; or
             uint8 (rows, cols, 3), RGB; None for a drawing that is marks alone, or words alone.
-        scale: What the colors mean; a plain grey without one.
+        scale: What the colors mean; a plain gray without one.
         width: Pixels of the array on the page.
         marks: Paths and labels, drawn in this order.
         words: Numbers or words in each of the array's cells: the panel is then a table.
@@ -132,7 +132,7 @@ class Panel:
     def colors(self) -> np.ndarray:
         """The array as RGBA, uint8 (rows, cols, 4)."""
         if self.array.ndim == 2:
-            return _table(self.scale.cmap if self.scale else GREY)[self.array]
+            return _table(self.scale.cmap if self.scale else GRAY)[self.array]
         return np.dstack([self.array, np.full(self.array.shape[:2], 255, np.uint8)])
 
 
@@ -188,16 +188,18 @@ def heat(maps: np.ndarray, high: float | None = None) -> tuple[np.ndarray, Scale
 def signed(array: np.ndarray, limit: float | None = None) -> tuple[np.ndarray, Scale]:
     """Signed numbers with 0 exactly at white, full color at plus and minus ``limit``.
 
-    The limit is the largest magnitude by default.
+    The limit is the largest magnitude by default; where there are larger ones, the scale says so.
     """
-    limit = float(np.abs(array).max()) if limit is None else limit
+    largest = float(np.abs(array).max())
+    limit = largest if limit is None else limit
+    low, high = ("≤ −", "≥ +") if largest > limit else ("−", "+")
     words = number(limit, "#.2g")
-    return places(array, -limit, limit), Scale(SIGNED, f"−{words}", f"+{words}", "0")
+    return places(array, -limit, limit), Scale(SIGNED, low + words, high + words, "0")
 
 
-def grey(array: np.ndarray, low: float, high: float) -> tuple[np.ndarray, Scale]:
+def gray(array: np.ndarray, low: float, high: float) -> tuple[np.ndarray, Scale]:
     """Numbers from ``low`` (black) to ``high`` (white): an array and its scale."""
-    return places(array, low, high), Scale(GREY, number(low, "#.3g"), number(high, "#.3g"))
+    return places(array, low, high), Scale(GRAY, number(low, "#.3g"), number(high, "#.3g"))
 
 
 def tiles(
@@ -237,9 +239,10 @@ def tiles(
     array = stitch(np.pad(pictures, padding, constant_values=NOTHING), columns)
     high, wide = int(rows + above), cols + gap
     corners = [(int(k // columns * high + above), k % columns * wide) for k in range(count)]
-    color = INK if pictures.ndim == 3 else "#000000"  # RGB has no gaps to see a dark page through
+    paper = None if pictures.ndim == 3 else "#ffffff"  # RGB has no gaps to see a dark page through
+    color = INK if paper is None else "#000000"
     marks = [
-        Label(name, row - 2 / pitch, col, "bottom left", 12, color)
+        Label(name, row - 2 / pitch, col, "bottom left", 12, color, paper=paper)
         for name, (row, col) in zip(names or (), corners, strict=False)
     ]
     if edges or (scale is not None and scale.cmap == SIGNED):  # else white tiles end nowhere

@@ -1,55 +1,25 @@
-"""Lesson 07: receptive fields on photos, and the patches of photos that excite a unit most."""
+"""Lesson 07: the photos and the patches of photos that excite a unit most."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from helpers.patches import Hit, Scan
 from helpers.plots import panels
 from helpers.plots.page import Picture
-from helpers.plots.panels import Label, Panel, Path, number
+from helpers.plots.panels import Panel, Path, number
 from helpers.receptive_field import ReceptiveField
 
-BOXES = ("#ffdd00", "#56b4e9", "#f0785a", "#78dca0", "#dcaafa")  # of fields with names
 _SIDE, _HALF = 140, 464  # pixels of a photo, and of three photos with the gaps between them
-
-
-def nested_fields(
-    photo: np.ndarray, fields: dict[str, ReceptiveField], maps: dict[str, tuple[int, int]]
-) -> Picture:
-    """The receptive fields of the middle units of several layers, on a photo and enlarged.
-
-    Args:
-        photo: uint8 (rows, cols, 3).
-        fields: Receptive fields by layer name.
-        maps: (rows, cols) of each layer's feature map.
-    """
-    order = sorted(fields, key=lambda name: -fields[name].size[0])
-    units = {name: tuple(length // 2 for length in maps[name]) for name in order}
-    boxes = np.array([fields[name].box(*units[name]) for name in order])
-    top, left = np.maximum(boxes[0, :2] - 2, 0)
-    enlarged, shown = photo[top : boxes[0, 2] + 2, left : boxes[0, 3] + 2], []
-    for title, part, corner in (
-        ("fields of the middle units", photo, (0, 0)),
-        ("the same, enlarged", enlarged, (top, left)),
-    ):
-        marks, pitch = [], _HALF / part.shape[1]
-        for k, box in enumerate((boxes - corner * 2).tolist()):
-            marks.append(panels.frame(box, BOXES[k % len(BOXES)]))
-            if (box[2] - box[0]) * pitch > 26:  # room for its name
-                at = max(box[0], 20 / pitch), max(box[1], 0), "bottom left"
-                marks.append(Label(order[k], *at, bold=True, paper=marks[-1].color))
-        shown.append(Panel(title, part, width=_HALF, marks=marks))
-    sizes = [f"{_pixels(fields[name])} for unit {units[name]} of {name}" for name in order]
-    return Picture(shown, f"What the middle unit of each layer sees: {', '.join(sizes)}.")
 
 
 def top_photos(
     scan: Scan, layer: str, channel: int, row: int | None = None, col: int | None = None
 ) -> Picture:
-    """Nine photos that excite a unit most, with its field; beside them what it sees of each.
+    """Up to nine photos that excite a unit most, with its field; beside them what it sees of each.
 
     Args:
         scan: A finished scan.
@@ -58,23 +28,18 @@ def top_photos(
         row: Only the unit at this row and ``col`` counts; None for anywhere in the map.
         col: See ``row``.
     """
-    hits = scan[layer].exciting(channel, row, col)[:9]
-    nothing = _block(scan, layer, [], "", _SIDE)
-    photos, patches = [nothing] * 9, [nothing] * 9
-    for k, hit in enumerate(hits):
-        photos[k] = _on_photo(scan, layer, hit, f"{k + 1}: {hit.value:.3g}")
-        patches[k] = Panel("", scan.patch(layer, hit), width=_SIDE, note=f"in photo {k + 1}")
+    hits, field = scan[layer].exciting(channel, row, col), scan[layer].field
+    names = [f"{rank}: {hit.value:.3g}" for rank, hit in enumerate(hits, 1)]
+    photos = [_on_photo(scan, layer, *each) for each in zip(hits, names, strict=True)]
+    seen = patch_square(scan, layer, hits, f"what it sees: {_pixels(field)}", _HALF, names)
     unit = f"{layer}, channel {channel}" + (f", row {row}, col {col}" if row is not None else "")
-    heads = unit, f"what the unit sees: {_pixels(scan[layer].field)}"
-    shown = [Panel(head, width=_HALF) for head in heads]
-    for k in (0, 3, 6):
-        shown += photos[k : k + 3] + patches[k : k + 3]
     words = "not one excites it"
     if hits:
         value, row, col = hits[0][1:]
         name = scan.photos[hits[0].photo].name.rsplit("/", 1)[-1]
         words = f"{name} excites it most, with {value:.3g} at row {row}, col {col}"
-    return Picture(shown, f"{unit}: of {len(scan.photos) - len(scan.skipped)} photos, {words}.")
+    caption = f"{unit}: of {len(scan.photos) - len(scan.skipped)} photos, {words}."
+    return Picture([*filter(None, (photos[k::3] for k in range(3))), seen], caption)
 
 
 def patch_comparison(scan: Scan, layer: str, channels: Sequence[int]) -> Picture:
@@ -88,10 +53,10 @@ def patch_comparison(scan: Scan, layer: str, channels: Sequence[int]) -> Picture
         groups = {"strongest": best, "at random": drawn, "weakest": ranking.least(channel)}
         for words, hits in groups.items():
             names = [number(hit.value, ".3g") for hit in hits]
-            shown.append(_block(scan, layer, hits, f"channel {channel}: {words}", 302, names))
-        reached = f"channel {channel} reaches {ranking.values[:, channel].max():.3g}"
-        random = max(hit.value for hit in drawn)
-        captions.append(f"{reached}, of {len(drawn)} photos drawn at random {random:.3g}")
+            title = f"channel {channel}: {words}"
+            shown.append(patch_square(scan, layer, hits, title, 302, names))
+        most, random = (max((hit.value for hit in hits), default=0) for hits in (best, drawn))
+        captions.append(f"channel {channel} reaches {most:.3g}, in photos at random {random:.3g}")
     return Picture(shown, f"In {layer}, {'; '.join(captions)}.")
 
 
@@ -99,10 +64,29 @@ def patch_wall(scan: Scan, layer: str, channels: Sequence[int]) -> Picture:
     """The nine patches that excite each of many channels most, in the order given."""
     ranking, shown = scan[layer], []
     for channel in channels:
-        hits, note = ranking.exciting(channel), f"up to {ranking.values[:, channel].max():.3g}"
-        shown.append(_block(scan, layer, hits, f"channel {channel}", _SIDE, note=note))
-    seen = _pixels(ranking.field)
-    return Picture(shown, f"Units of {layer} see {seen}; grey is outside the photo.")
+        square = patch_square(scan, layer, ranking.exciting(channel), f"channel {channel}")
+        shown.append(replace(square, note=f"up to {ranking.values[:, channel].max():.3g}"))
+    return Picture(shown, f"Units of {layer} see {_pixels(ranking.field)}; gray is outside.")
+
+
+def patch_square(
+    scan: Scan,
+    layer: str,
+    hits: Sequence[Hit],
+    title: str,
+    width: int = _SIDE,
+    names: Sequence[str] | None = None,
+) -> Panel:
+    """What a unit sees of up to nine photos, three in a row, each with its name if there are any.
+
+    Without a hit the panel says in words that no photo excites it.
+    """
+    if not hits:
+        white = np.full((1, 1, 3), 255, np.uint8)
+        return Panel(title, white, width=width, words=[["no photo\nexcites it"]])
+    seen = np.stack([panels.shrunk(scan.patch(layer, hit), width // 3) for hit in hits[:9]])
+    seen = np.pad(seen, ((0, 9 - len(seen)), (0, 0), (0, 0), (0, 0)), constant_values=255)
+    return panels.tiles(title, seen, None, 3, width, names)
 
 
 def _on_photo(scan: Scan, layer: str, hit: Hit, note: str) -> Panel:
@@ -118,20 +102,6 @@ def _on_photo(scan: Scan, layer: str, hit: Hit, note: str) -> Panel:
     if field is not None:
         marks.append(panels.frame(np.clip(field.box(hit.row, hit.col), 0, photo.shape[:2] * 2)))
     return Panel("", photo, width=_SIDE, marks=marks, note=note)
-
-
-def _block(
-    scan: Scan, layer: str, hits: Sequence[Hit], title: str, width: int, names: Sequence[str] = (),
-    note: str = "",
-) -> Panel:  # fmt: skip
-    """What a unit sees of up to nine photos, as a square of patches, or that there are none."""
-    if not hits:
-        white, words = np.full((1, 1, 3), 255, np.uint8), [["no photo\nexcites it"]]
-        return Panel(title, white, width=width, words=words, note=note)
-    seen = np.stack([panels.shrunk(scan.patch(layer, hit), width // 3) for hit in hits[:9]])
-    seen = np.pad(seen, ((0, 9 - len(seen)), *[(0, 0)] * 3), constant_values=255)
-    names = [*names, *[""] * 9][:9] if names else None
-    return panels.tiles(title, seen, None, 3, width, names, note=note)
 
 
 def _pixels(field: ReceptiveField | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +13,7 @@ from helpers.plots.page import Picture
 from helpers.plots.panels import Clicks, Label, Panel, Scale, number
 
 _SIDE, _TABLE = 168, 158  # pixels of the photo, and of a table
-_LOW, _HIGH = -124, 152  # what VGG16's preprocessing makes of 0 and 255, all channels
+_LARGEST = 152  # of all that VGG16's preprocessing makes of a photo, sign aside
 
 
 def pixel_probe(
@@ -35,26 +34,22 @@ def pixel_probe(
     """
     heat = panels.heat(panels.shrunk(activation, 2 * _SIDE), float(activation.max()))
     left = [
-        _located("the photo", panels.shrunk(photo, 2 * _SIDE), None, activation.shape, place),
-        _located("its map", *heat, activation.shape, place),
-        _pixels(photo, found.inside, activation.shape, place),
+        _place("the photo", panels.shrunk(photo, 2 * _SIDE), None, activation.shape, place),
+        _place("its map", *heat, activation.shape, place),
     ]
     columns = [
-        _tables("input's patch", found.patch, *panels.grey(found.patch, _LOW, _HIGH), CHANNELS),
-        _tables("filter's slice", found.kernel, *panels.signed(found.kernel), "×××"),
-        _tables("products", found.products, *panels.signed(found.products), "==="),
+        _tables("input's patch", found.patch, _LARGEST, CHANNELS),
+        _tables("filter's slice", found.kernel, np.abs(found.kernel).max(), "×××"),
+        _tables("products", found.products, np.abs(found.products).max(), "==="),
     ]
     for k, panel in enumerate(columns[0]):
-        words = np.where(found.inside, panel.words, "pad\n0")
-        columns[0][k] = replace(panel, words=words.tolist())
+        columns[0][k] = replace(panel, words=np.where(found.inside, panel.words, "pad\n0").tolist())
     before, bias, after = map(_rounded, (found.total + found.bias, found.bias, found.activation))
     sums = [_rounded(value) for value in found.sums]
-    ends = []
-    for k, value in enumerate(sums):
-        title, note = "" if k else "their sum", f"+ bias {bias} = {before}\nReLU: {after}"
-        marks, size = [Label(value, 1.5, 0, "left", 16, bold=True)], (3, 4)
-        note = note if k == len(sums) - 1 else ""
-        ends.append(Panel(title, size=size, width=_TABLE * 4 // 3, marks=marks, note=note))
+    label, size = Label("", 1.5, 0, "left", 16, bold=True), (3, 4)
+    ends = [Panel("", size=size, width=210, marks=[label._replace(words=one)]) for one in sums]
+    ends[0] = replace(ends[0], title="their sum")
+    ends[-1] = replace(ends[-1], note=f"+ bias {bias} = {before}\nReLU: {after}")
     both = zip(CHANNELS, sums, strict=True)
     padding = f" {found.padding} of the {found.patch.size} numbers are zero padding."
     caption = (
@@ -68,38 +63,29 @@ def _rounded(value: float) -> str:
     return number(value, ".1f" if abs(value) >= 100 else ".3f")
 
 
+def written(numbers: np.ndarray) -> np.ndarray:
+    """Numbers as words of one form, with three digits or so of the largest; str of their shape."""
+    digits = 2 - np.floor(np.log10(max(float(np.abs(numbers).max()), 1e-9)))
+    return np.vectorize(lambda value: number(value, f".{np.clip(digits, 1, 4):.0f}f"))(numbers)
+
+
 def _tables(
-    title: str, numbers: np.ndarray, array: np.ndarray, scale: Scale, before: Sequence[str]
+    title: str, numbers: np.ndarray, largest: float, before: str | tuple[str, ...]
 ) -> list[Panel]:
-    """Numbers (3, 3, channels) as tables on one scale below one another; a word before each."""
-    largest = max(float(np.abs(numbers).max()), 1e-9)
-    pattern = f".{np.clip(2 - np.floor(np.log10(largest)), 1, 4):.0f}f"  # three digits or so
-    found = []
+    """Numbers (3, 3, channels) as tables below one another, 0 mid-gray; a word before each."""
+    words, found = written(numbers).transpose(2, 0, 1).tolist(), []
+    array, scale = panels.signed(numbers, largest)
+    scale = scale._replace(cmap=panels.GRAY)
     for k, word in enumerate(before):
-        words = [[number(value, pattern) for value in row] for row in numbers[:, :, k]]
-        mark = Label(word, 1.5, -0.2, size=16, bold=True, upright=len(word) > 1)
-        title, last = "" if k else title, k == len(before) - 1
-        found.append(Panel(title, array[:, :, k], scale, _TABLE, [mark], words, bar=last))
-    return found
+        mark, last = Label(word, 1.5, -0.2, size=16, bold=True, upright=len(word) > 1), k == 2
+        found.append(Panel("", array[:, :, k], scale, _TABLE, [mark], words[k], bar=last))
+    return [replace(found[0], title=title), *found[1:]]
 
 
-def _located(
-    title: str, array: np.ndarray, scale: Scale | None, shape: tuple[int, int], place: tuple
-) -> Panel:
+def _place(title: str, array: np.ndarray, scale: Scale | None, shape: tuple, at: tuple) -> Panel:
     """A photo or map with cross-hairs at a place of a map; a click chooses another place."""
     size = array.shape[:2]
-    at = ((n + 0.5) * pixels / of - 0.5 for n, pixels, of in zip(place, size, shape, strict=True))
-    marks, width = panels.cross(*at, *size), round(_SIDE * min(1, size[1] / size[0]))
+    spot = ((n + 0.5) * pixels / of - 0.5 for n, pixels, of in zip(at, size, shape, strict=True))
+    marks, width = panels.cross(*spot, *size), round(_SIDE * min(1, size[1] / size[0]))
     clicks = Clicks(*shape, {"row": "row", "col": "col"})
     return Panel(title, array, scale, width, marks, clicks=clicks)
-
-
-def _pixels(photo: np.ndarray, inside: np.ndarray, shape: tuple, place: tuple) -> Panel:
-    """The patch in the photo's colors, and where it is; grey where it hangs over the edge."""
-    rows, cols = (
-        (int((n + 0.5) * pixels / of) + np.arange(-1, 2)).clip(0, pixels - 1)
-        for n, pixels, of in zip(place, photo.shape[:2], shape, strict=True)
-    )
-    patch = np.where(inside[:, :, np.newaxis], photo[np.ix_(rows, cols)], np.uint8(128))
-    note = f"row {place[0]}, col {place[1]}"
-    return Panel("3×3 pixels", patch, width=_SIDE * 2 // 3, note=note)

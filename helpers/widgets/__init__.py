@@ -11,4 +11,5 @@ from helpers.widgets.lessons import (
     network,
     pixel_probe,
     representations,
+    trained_or_chance,
 )

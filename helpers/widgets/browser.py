@@ -34,7 +34,7 @@ def described(
     names: set[str] = set()
     files: dict[str, bytes] = {}
 
-    def stored(array: np.ndarray, cmap: str = panels.GREY) -> str:
+    def stored(array: np.ndarray, cmap: str = panels.GRAY) -> str:
         content = blake2b(np.ascontiguousarray(array), digest_size=8, key=cmap.encode())
         content.update(repr(array.shape).encode())
         name = content.hexdigest()
@@ -69,7 +69,7 @@ def _panel(panel: Panel, stored: Any) -> dict[str, Any]:
             for line in both
         ]
     elif panel.array is not None:
-        found["file"] = stored(panel.array, panel.scale.cmap if panel.scale else panels.GREY)
+        found["file"] = stored(panel.array, panel.scale.cmap if panel.scale else panels.GRAY)
         found["hard"] = panel.array.ndim == 2 or panel.width >= 4 * cols
     if panel.scale is not None and panel.bar:
         colors = panels.palette(panel.scale.cmap)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from helpers import activations, brightness, filters, images
+from helpers import activations, brightness, filters, images, models
 from helpers.convolution import decompose, probe
 from helpers.layers import (
     arithmetic,
@@ -20,21 +21,14 @@ from helpers.layers import (
 from helpers.patches import Scan
 from helpers.plots import (
     blocks,
+    chance,
     effect,
-    filter_grids,
-    mosaics,
-    patches,
-)
-from helpers.plots import (
     filter_bank as boxes,
-)
-from helpers.plots import (
+    filter_grids,
     first_look as looks,
-)
-from helpers.plots import (
+    mosaics,
     network as networks,
-)
-from helpers.plots import (
+    patches,
     representations as rows_of_maps,
 )
 from helpers.plots.page import Picture
@@ -93,7 +87,7 @@ def network(model: Any) -> Explorer:
     sums = {layer.name: arithmetic(layer) for layer in model.layers}
 
     def draw(layer: str) -> Picture:
-        return networks.layer_arithmetic([*costs.values()], costs[layer].index, sums[layer])
+        return networks.network_to_scale([*costs.values()], costs[layer].index, sums[layer])
 
     first = next((name for name, cost in costs.items() if cost.parameters), next(iter(costs)))
     return Explorer({"layer": choice_slider("Layer", list(costs), first)}, draw, "Layer by layer")
@@ -117,7 +111,7 @@ def filter_bank(model: Any) -> Explorer:
 
     def draw(layer: str, number: int) -> Picture:
         kernel, limit = bank(layer)
-        return boxes.filter_boxes(kernel, layer, number, found[layer].use_bias, limit)
+        return boxes.filter_boxes(kernel, layer, number, limit)
 
     controls = {
         "layer": choice_slider("Layer", list(found)),
@@ -137,7 +131,7 @@ def filter_grid(model: Any) -> Explorer:
     """
     kernels = {name: kernel_and_bias(layer)[0] for name, layer in _convolutions(model).items()}
     found = {name: filters.ranges(kernel) for name, kernel in kernels.items()}
-    first, page_of = next(iter(kernels)), filter_grids.PAGE
+    first = next(iter(kernels))
     # channels 0, 1, 2 are colors only in the first layer, and blue, green, red only in a VGG
     known = model.name.startswith("vgg") and kernels[first].shape[2] == 3
 
@@ -148,13 +142,13 @@ def filter_grid(model: Any) -> Explorer:
         )
 
     def pages(values: dict[str, Any]) -> int:
-        return -(-kernels[values["layer"]].shape[3] // page_of)
+        return -(-kernels[values["layer"]].shape[3] // math.prod(filter_grids.GRID))
 
     controls = {
         "layer": choice_slider("Layer", list(kernels)),
         "channel": slider("Input channel", lambda values: kernels[values["layer"]].shape[2] - 1),
         "page": slider("Page", pages, 1, minimum=1),
-        "scale": dropdown("Scale", list(filters.WEIGHT_SCALES), "signed"),
+        "scale": dropdown("Scale", list(filters.WEIGHT_SCALES), "0 is mid-gray"),
     }
     return Explorer(controls, draw, "Filter grids")
 
@@ -278,7 +272,8 @@ def feature_map_pages(
     def draw(layer: str, page: int, scale: str, order: str) -> Picture:
         by_index, every = order == BY_INDEX, ranks[layer]
         here = np.arange(len(every))[(page - 1) * page_of :][:page_of]
-        which = "" if by_index else f"ranks {here[0] + 1} to {here[-1] + 1} by activity"
+        which = f"ranks {here[0] + 1} to {here[-1] + 1} by activity"
+        which = f"channels {here[0]} to {here[-1]}" if by_index else which
         channels = here if by_index else every[here]
         return blocks.page(photos, layers[layer], channels, scale, which)
 
@@ -318,7 +313,7 @@ def representations(model: Any, photos: dict[str, np.ndarray], layers: list[str]
         "layer": choice_slider("Layer", layers),
         "channel": slider("Channel", lambda now: maps[now["layer"]].shape[-1] - 1),
         "photo": dropdown("Photo", list(photos)),
-        "scale": dropdown("Brightness", list(rows_of_maps.SCALES)),
+        "scale": dropdown("Brightness", list(reversed(brightness.SCALES))),
     }
     return Explorer(controls, draw, "Every layer's maps of a photo")
 
@@ -353,3 +348,39 @@ def best_patches(scan: Scan) -> Explorer:
     if each_unit:
         controls |= {"row": slider("Row", **units(0)), "col": slider("Column", **units(1))}
     return Explorer(controls, draw, "What excites a unit")
+
+
+def trained_or_chance(model: Any, photo: np.ndarray) -> Explorer:
+    """Lesson 08: the first filters and any layer's maps of one photo, trained or by chance.
+
+    The model has its own weights again when this returns.
+
+    Args:
+        model: A model whose first convolution sees the three channels of ``images.prepare``.
+        photo: uint8 (rows, cols, 3), of a size that the model takes.
+
+    Raises:
+        ValueError: The model has no convolution, or the photo does not fit it.
+    """
+    layers, own, found = list(_convolutions(model)), model.get_weights(), {}
+    for kind in models.KINDS:
+        model.set_weights(models.chance(own, kind))
+        maps = activations.feature_maps(model, images.prepare(photo), layers)
+        kernel = kernel_and_bias(conv_layers(model)[0])[0]
+        # all that is shown, and a copy: what is left over can go
+        found |= {(kind, name): (kernel, maps[name][0, :, :, :64].copy()) for name in layers}
+    model.set_weights(own)
+
+    def draw(weights: str, layer: str) -> Picture:
+        kernel, maps = found[weights, layer]
+        caption = (
+            f"{weights}: of the numbers in these {maps.shape[-1]} maps of {layer}, "
+            f"{np.mean(maps == 0):.0%} are 0. Filters: each scaled by itself, mid-gray is 0."
+        )
+        return chance.beside_chance({weights: (kernel, maps)}, layer, 8, 480, caption)
+
+    controls = {
+        "weights": dropdown("Weights", list(models.KINDS)),
+        "layer": choice_slider("Layer", layers),
+    }
+    return Explorer(controls, draw, "Trained, or chance")

@@ -348,7 +348,7 @@ async function render({ model, el }) {
     if (k < 0) return;
     [moved, direction, before] = [k, Math.sign(now[k] - before[k]), now];
     refused.clear();
-    queueMicrotask(look);
+    look(); // at once, so that the question leaves before the control's own message
   };
   const wake = () => { awake = true; if (shown === key()) rest(); };
   const observer = new MutationObserver(() => nameControls(explorer));
