@@ -6,26 +6,14 @@ it is, not flipped. ``cv2.filter2D`` does the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 
-from helpers.filters import unit_filters
 from helpers.layers import check_index, kernel_and_bias, zeros_around
-
-#: Kernels that people designed, float32 (3, 3), by name. All are laid on a grey image.
-#: Sources: Sobel & Feldman 1968 (as in ``cv2.Sobel``); the Laplacian with its 4 direct neighbors
-#: and the 3×3 binomial blur as in Gonzalez & Woods, "Digital Image Processing", chapter 3.
-CLASSICAL = {
-    "Sobel, upright edges": np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]], np.float32),
-    "Sobel, level edges": np.array([[1, 2, 1], [0, 0, 0], [-1, -2, -1]], np.float32),
-    "Laplacian": np.array([[0, -1, 0], [-1, 4, -1], [0, -1, 0]], np.float32),
-    "blur": np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], np.float32) / 16,
-}
 
 _MIX_CHANNELS = ("softmax", "log_softmax", "sparsemax", "glu")  # activations over all filters
 
@@ -81,13 +69,6 @@ class Probe:
     def padding(self) -> int:
         """How many of the patch's numbers are zero padding."""
         return int(np.sum(~self.inside)) * self.patch.shape[-1]
-
-
-class Match(NamedTuple):
-    """A learned filter and how alike it is to a given kernel."""
-
-    filter: int
-    likeness: float  # cosine, -1 (the opposite) to 1 (the same but for a factor)
 
 
 def decompose(layer: Any, inputs: np.ndarray, filter_index: int) -> Decomposition:
@@ -159,64 +140,6 @@ def probe(layer: Any, inputs: np.ndarray, filter_index: int, row: int, col: int)
     activation = float(_activate(layer, np.full((1, 1), total + np.float32(bias)))[0, 0])
     sums = sums.astype(np.float32)
     return Probe(patch, inside, kernel, products, sums, float(total), bias, activation)
-
-
-def running_sums(decomposition: Decomposition, counts: Sequence[int]) -> np.ndarray:
-    """The sum of the first few partials, the largest share first, for several counts.
-
-    float32 (rows, cols, len(counts)); counts such as (1, 2, 4, 8).
-    """
-    order = decomposition.by_share
-    return np.dstack([decomposition.partials[:, :, order[:count]].sum(axis=-1) for count in counts])
-
-
-def doubling(depth: int) -> list[int]:
-    """At most eight counts from 1 to depth, each about twice the one before.
-
-    Example:
-        >>> doubling(128)
-        [1, 2, 4, 8, 16, 32, 64, 128]
-    """
-    return sorted({round(depth ** (place / 7)) for place in range(8)})
-
-
-def correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Pearson's r of two maps of one size, -1 to 1; 0 where either is the same everywhere."""
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return 0.0
-    return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
-
-
-def most_alike(bank: np.ndarray, kernel: np.ndarray) -> Match:
-    """The learned filter that is most alike to a grey kernel; the first of several.
-
-    The kernel is laid on every input channel alike, which makes it a filter of the bank's depth.
-    Likeness is the correlation of the two filters' numbers without subtracting means (the cosine
-    of the angle between them): 1 if one is the other times a positive factor, 0 if they have
-    nothing in common.
-
-    Args:
-        bank: float (rows, cols, in, out), a layer's kernel.
-        kernel: float (rows, cols).
-
-    Raises:
-        ValueError: The two have different rows and columns.
-    """
-    bank, kernel = np.asarray(bank), np.asarray(kernel)
-    if bank.ndim != 4 or kernel.shape != bank.shape[:2]:
-        raise ValueError(
-            f"a kernel {kernel.shape} cannot be compared with filters of the shape {bank.shape}"
-        )
-    everywhere = np.repeat(kernel[:, :, np.newaxis, np.newaxis], bank.shape[2], axis=2)
-    likeness = np.einsum("rcif,rcij->f", unit_filters(bank), unit_filters(everywhere))
-    best = int(likeness.argmax())
-    return Match(best, float(likeness[best]))
-
-
-def filter_grey(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
-    """Slide a kernel over a grey image, both (rows, cols), zeros around it; float32 of its size."""
-    image, kernel = (np.ascontiguousarray(array, np.float32) for array in (image, kernel))
-    return cv2.filter2D(image, cv2.CV_32F, kernel, borderType=cv2.BORDER_CONSTANT)
 
 
 def _parts(

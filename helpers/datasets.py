@@ -164,18 +164,6 @@ def measure(model: Any, photos: LabeledPhotos, progress: bool = True) -> Measure
     return Measurement(dog, confusion)
 
 
-def worst_mistakes(measured: Measurement, photos: LabeledPhotos, count: int = 6) -> list[int]:
-    """Places of the photos about which the network was most surely wrong, the worst first.
-
-    Args:
-        measured: What ``measure`` returned for ``photos``.
-        photos: Files and labels.
-        count: How many, at most.
-    """
-    error = np.nan_to_num(np.abs(measured.dog - photos.labels))
-    return [int(k) for k in np.argsort(-error, kind="stable")[:count] if error[k] > 0.5]
-
-
 def accuracy_table(measured: dict[str, Measurement | dict[str, Any]]) -> str:
     """How often the cat–dog network is right, a line for each set of photos.
 

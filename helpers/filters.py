@@ -15,9 +15,9 @@ import numpy as np
 from helpers.brightness import between
 
 #: Ways to turn weights into the brightness or color of squares; see ``positions``.
-WEIGHT_SCALES = ("0–1 per filter", "0–1 per layer", "signed")
+WEIGHT_SCALES = ("0–1 per filter", "0–1 per layer", "0 is mid-gray")
 
-#: The share of a layer's weights, in percent, that the "signed" scale keeps below full color.
+#: The share of a layer's weights, in percent, that "0 is mid-gray" keeps from black and white.
 PERCENT = 97.0
 
 
@@ -36,45 +36,13 @@ class Orientation(NamedTuple):
     strength: np.ndarray  # (out,) 0 (no direction) to 1 (one direction only)
 
 
-class Pair(NamedTuple):
-    """Two filters of a layer and the cosine between them."""
-
-    first: int
-    second: int
-    cosine: float
-
-
 def ranges(kernel: np.ndarray) -> Ranges:
-    """Smallest and largest weight of each filter, and the limit of the "signed" scale."""
+    """Smallest and largest weight of each filter, and the limit of the "0 is mid-gray" scale."""
     kernel = _checked(kernel)
-    sizes = np.abs(kernel).ravel()
-    rank = int(np.ceil(sizes.size * PERCENT / 100)) - 1
-    limit = float(np.partition(sizes, rank)[rank]) or float(sizes.max()) or 1.0
+    sizes = np.abs(kernel)
+    limit = float(np.percentile(sizes, PERCENT, method="inverted_cdf"))
+    limit = limit or float(sizes.max()) or 1.0
     return Ranges(kernel.min(axis=(0, 1, 2)), kernel.max(axis=(0, 1, 2)), limit)
-
-
-def normalize(kernel: np.ndarray) -> np.ndarray:
-    """Each filter to 0–1: its smallest weight becomes 0, its largest 1; 0.5 if all are the same.
-
-    This is the usual way to make a picture of a filter. It loses what each weight was: see
-    ``zero_level``. float32 of the kernel's shape.
-    """
-    found = ranges(kernel)
-    return between(kernel, found.low, found.high, flat=0.5)
-
-
-def zero_level(kernel: np.ndarray) -> np.ndarray:
-    """Where a weight of 0 lands when ``normalize`` has scaled a filter, float32 (out,).
-
-    0 where no weight is negative, 1 where none is positive, beyond these where 0 itself lies
-    outside a filter's range; 0.5 where all weights are the same.
-
-    Example:
-        >>> zero_level(np.array([-1.0, 0.0, 3.0]).reshape(3, 1, 1, 1)).tolist()
-        [0.25]
-    """
-    found = ranges(kernel)
-    return between(np.zeros(len(found.low)), found.low, found.high, flat=0.5)
 
 
 def zero_centered(kernel: np.ndarray) -> np.ndarray:
@@ -92,7 +60,7 @@ def positions(
     ==============  ===================================================================
     0–1 per filter  each filter's smallest weight to its largest; 0 lies anywhere
     0–1 per layer   the layer's smallest weight to its largest; 0 is the same everywhere
-    signed          minus the layer's ``limit`` to plus it, so that 0 is in the middle;
+    0 is mid-gray   minus the layer's ``limit`` to plus it, so that 0 is in the middle;
                     the 3 % of weights beyond are drawn as if they were at the limit
     ==============  ===================================================================
 
@@ -113,7 +81,7 @@ def positions(
     low, high = {
         "0–1 per filter": (found.low[filters], found.high[filters]),
         "0–1 per layer": (found.low.min(), found.high.max()),
-        "signed": (-found.limit, found.limit),
+        "0 is mid-gray": (-found.limit, found.limit),
     }[scale]
     return np.clip(between(weights, low, high, flat=0.5), 0, 1)
 
@@ -126,20 +94,6 @@ def as_rgb(kernel: np.ndarray) -> np.ndarray:
             f"only filters over 3 color channels have an RGB picture, not over {kernel.shape[2]}"
         )
     return kernel[:, :, ::-1]
-
-
-def near_duplicates(kernel: np.ndarray, count: int = 6, opposite: bool = False) -> list[Pair]:
-    """The pairs of filters that are most alike, the closest first, each with first < second.
-
-    How alike two are is the cosine of the angle between them: 1 means the same pattern at any
-    strength, 0 nothing in common (or a filter of zeros), -1 the exact opposite. At most ``count``
-    pairs; with ``opposite`` those most unlike instead.
-    """
-    flat = unit_filters(kernel).reshape(-1, np.shape(kernel)[-1])
-    first, second = np.triu_indices(flat.shape[1], k=1)
-    cosines = np.clip(flat.T @ flat, -1, 1)[first, second]
-    order = np.argsort(cosines if opposite else -cosines, kind="stable")[:count]
-    return [Pair(int(first[k]), int(second[k]), float(cosines[k])) for k in order]
 
 
 def slice_similarity(kernel: np.ndarray) -> np.ndarray:
@@ -180,41 +134,6 @@ def orientation(kernel: np.ndarray) -> Orientation:
     difference = np.hypot(xx - yy, 2 * xy)
     strength = np.divide(difference, total, out=np.zeros_like(total), where=total > 0)
     return Orientation((90 - slope) % 180, np.minimum(strength, 1))
-
-
-def smoothness(kernel: np.ndarray) -> float:
-    """How much a weight resembles its neighbors: the stated statistic of lesson 03.
-
-    Every filter is brought to length 1, so that strong and weak ones count the same. Then all
-    pairs of weights side by side or one above the other, within a slice, are multiplied and
-    summed, over the root of the product of the pairs' sums of squares: a correlation around 0.
-    1 is constant slices, 0 is what random numbers give (or zeros), -1 a checkerboard. Kernels of
-    1 × 1 have no neighbors and are refused.
-    """
-    kernel = unit_filters(kernel)
-    if kernel.shape[0] * kernel.shape[1] < 2:
-        raise ValueError("a 1 × 1 kernel has no neighboring weights to compare")
-    pairs = ((kernel[:-1], kernel[1:]), (kernel[:, :-1], kernel[:, 1:]))
-    products = sum(np.vdot(one, other) for one, other in pairs)
-    squares = [sum(np.vdot(pair[i], pair[i]) for pair in pairs) for i in (0, 1)]
-    length = np.sqrt(squares[0] * squares[1])
-    return float(products / length) if length > 0 else 0.0
-
-
-def shuffled_smoothness(kernel: np.ndarray, times: int = 200, seed: int = 0) -> np.ndarray:
-    """The smoothness of the same weights with their places mixed up, float64 (times,): a baseline.
-
-    Each filter's places are permuted, all its slices alike, so that everything stays (strengths,
-    signs, colors) but who is whose neighbor. The same ``seed`` gives the same permutations.
-    """
-    kernel, random = _checked(kernel), np.random.default_rng(seed)
-    rows, cols, _, count = kernel.shape
-    places = kernel.reshape(rows * cols, -1, count)
-    found = []
-    for _ in range(times):
-        order = np.argsort(random.random((rows * cols, 1, count)), axis=0)
-        found.append(smoothness(np.take_along_axis(places, order, axis=0).reshape(kernel.shape)))
-    return np.array(found)
 
 
 def unit_filters(kernel: np.ndarray) -> np.ndarray:

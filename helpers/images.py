@@ -31,7 +31,7 @@ def load_photo(
 ) -> np.ndarray:
     """Load a photo, cut it to shape around its center and resize it.
 
-    Grey, RGBA, CMYK, palette and 16-bit images are converted to 8-bit RGB; transparent parts
+    Gray, RGBA, CMYK, palette and 16-bit images are converted to 8-bit RGB; transparent parts
     become white; a camera's rotation mark is obeyed. Nothing is squashed: what doesn't fit the
     shape is cut off evenly on both sides.
 

@@ -36,22 +36,6 @@ def conv_layers(model: Any) -> list[Any]:
     return [layer for layer in model.layers if isinstance(layer, keras.layers.Conv2D)]
 
 
-def filter_shapes(model: Any) -> list[tuple[str, tuple[int, int, int, int]]]:
-    """Name and kernel shape (rows, cols, in, out) of every convolution.
-
-    Raises:
-        ValueError: The model is not built, so its kernels have no depth yet.
-    """
-    return [(layer.name, tuple(_kernel(layer).shape)) for layer in conv_layers(model)]
-
-
-def feature_map_shapes(model: Any) -> list[tuple[int, str, tuple[int | None, ...]]]:
-    """Index in ``model.layers``, name and output shape (None, rows, cols, out) of each one."""
-    return [
-        (model.layers.index(layer), layer.name, output_shape(layer)) for layer in conv_layers(model)
-    ]
-
-
 def output_shape(layer: Any) -> tuple[int | None, ...]:
     """Shape of a layer's output, (None, rows, cols, channels) for images.
 
@@ -198,7 +182,9 @@ def kernel_and_bias(layer: Any) -> tuple[Any, Any]:
     if not isinstance(layer, keras.layers.Conv2D):
         name = getattr(layer, "name", layer)
         raise ValueError(f"layer {name!r} is a {type(layer).__name__} and has no filters")
-    kernel = _kernel(layer)
+    if not layer.built:
+        raise ValueError(f"layer {layer.name!r} is not built yet; start its model with keras.Input")
+    kernel = layer.kernel
     if getattr(kernel, "_value", kernel) is None:  # Keras would make up new numbers at each read
         raise ValueError(
             f"layer {layer.name!r} was only described, so it has shapes but no weights"
@@ -207,12 +193,6 @@ def kernel_and_bias(layer: Any) -> tuple[Any, Any]:
     if layer.bias is None:
         return kernel, np.zeros(kernel.shape[-1], np.float32)
     return kernel, np.asarray(layer.bias, dtype=np.float32)
-
-
-def _kernel(layer: Any) -> Any:
-    if not layer.built:
-        raise ValueError(f"layer {layer.name!r} is not built yet; start its model with keras.Input")
-    return layer.kernel
 
 
 def check_index(index: int, count: int, what: str, where: str) -> int:
@@ -230,11 +210,6 @@ def check_index(index: int, count: int, what: str, where: str) -> int:
     if not number or not float(index).is_integer() or not 0 <= index < count:
         raise ValueError(f"no {what} {index} in {where}; it has {what}s 0 to {count - 1}")
     return int(index)
-
-
-def conv_parameters(rows: int, cols: int, channels_in: int, filters: int, bias: bool = True) -> int:
-    """How many numbers a convolution learns: rows × cols × in × filters, plus one bias each."""
-    return rows * cols * channels_in * filters + (filters if bias else 0)
 
 
 def arithmetic(layer: Any) -> Arithmetic:

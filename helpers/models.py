@@ -13,11 +13,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from helpers.images import load_photo, prepare
-from helpers.safety import downloads, give_back_freed
-from helpers.safety import weights as weight_files
+from helpers.safety import downloads, give_back_freed, weights as weight_files
 
 #: What ``load_vgg16`` and the environment variable ``CNN_WEIGHTS`` accept besides a path.
 WEIGHT_CHOICES = ("bundled", "imagenet", "random")
+
+#: Where a network's weights can come from; see ``chance``.
+KINDS = ("trained", "fresh", "shuffled")
 
 #: Rows and cols at which the bundled classifier is right most often; see data/README.md.
 CLASSIFIER_SIDE = 64
@@ -152,6 +154,47 @@ def card(network: str) -> dict[str, Any]:
 @functools.lru_cache(maxsize=1)
 def _bundled_classifier() -> Any:
     return load_classifier()
+
+
+def chance(weights: list[np.ndarray], kind: str, seed: int = 0) -> list[np.ndarray]:
+    """Weights that owe nothing to training, to compare a trained network with.
+
+    ========  ==========================================================================
+    trained   the weights as they are
+    fresh     what a training begins with: He initialization, normal random numbers of
+              variance 2 / (products in one sum), and biases of 0
+    shuffled  the numbers of each array in other places: of the same sizes and signs
+    ========  ==========================================================================
+
+    Source: He et al. 2015, "Delving deep into rectifiers", https://arxiv.org/abs/1502.01852.
+
+    Args:
+        weights: What ``model.get_weights()`` returns, for convolutions and dense layers.
+        kind: One of ``KINDS``.
+        seed: Another one draws other numbers.
+
+    Returns:
+        Arrays of the same shapes, float32, for ``model.set_weights``.
+
+    Raises:
+        ValueError: No such kind.
+
+    Example:
+        >>> [array.tolist() for array in chance([np.ones((3, 3, 1, 1)), np.ones(1)], "fresh")][1]
+        [0.0]
+    """
+    if kind not in KINDS:
+        raise ValueError(f"no kind {kind!r} of weights; choose one of {', '.join(KINDS)}")
+    if kind == "trained":
+        return list(weights)
+    random = np.random.default_rng(seed)
+    if kind == "shuffled":
+        return [random.permutation(array.ravel()).reshape(array.shape) for array in weights]
+    return [
+        random.standard_normal(array.shape, np.float32)
+        * np.float32(np.sqrt(2 / np.prod(array.shape[:-1])) if array.ndim > 1 else 0)
+        for array in weights
+    ]
 
 
 def cat_dog_network() -> Any:

@@ -18,7 +18,7 @@ import numpy as np
 
 from helpers.activations import feature_maps
 from helpers.datasets import Photo, photo_files, stream
-from helpers.layers import check_index, checked_batch, find, model_input, output_shape, sub_model
+from helpers.layers import check_index, find, model_input, output_shape
 from helpers.receptive_field import ReceptiveField, receptive_field
 
 #: Photos the network takes at once. It is always this many (a last, smaller group is filled up),
@@ -81,7 +81,8 @@ class Ranking(NamedTuple):
         elif self.maps is None:
             raise ValueError("for single units scan with each_unit=True: this scan ranked channels")
         else:
-            unit = _unit((row, col, channel), self.map_shape, self.layer)
+            asked = zip((row, col, channel), self.map_shape, ("row", "col", "channel"), strict=True)
+            unit = tuple(check_index(*each, self.layer) for each in asked)
             values = np.array([maps[unit] for maps in self.maps])
             places = np.full(len(values), unit[0] * self.map_shape[1] + unit[1])
         # stable: of equal values the earlier photo comes first
@@ -155,7 +156,7 @@ class Scan:
         """The part of a photo that a unit sees, uint8 (rows, cols, 3), ready to be drawn.
 
         It has the field's size; what lies outside the photo (the network sees zeros there) is
-        grey. A field larger than the photo would be grey for the most part: of that, what is
+        gray. A field larger than the photo would be gray for the most part: of that, what is
         inside lies in the middle of a square as large as the photo.
         """
         photo, field = self.photos[hit.photo].pixels, self[layer].field
@@ -269,36 +270,6 @@ def scan(
     return result
 
 
-def input_gradient(
-    model: Any, layer: str | int, batch: np.ndarray, row: int, col: int, channel: int
-) -> np.ndarray:
-    """How strongly each pixel of a photo moves one unit: |∂ activation / ∂ pixel|.
-
-    Args:
-        model: A ``keras.Model``.
-        layer: Name or index of a layer with feature maps.
-        batch: One photo as the model takes it, float (1, rows, cols, 3).
-        row: Row of the unit in its feature map.
-        col: Its column.
-        channel: Its channel.
-
-    Returns:
-        float32 (rows, cols), summed over the photo's channels; all 0 if the unit is not active.
-
-    Raises:
-        ValueError: No such layer or unit.
-    """
-    import tensorflow as tf
-
-    inner = sub_model(model, [layer])
-    pixels = tf.convert_to_tensor(checked_batch(model, batch))
-    with tf.GradientTape() as tape:
-        tape.watch(pixels)
-        ((name, maps),) = inner(pixels, training=False).items()
-        unit = maps[(0, *_unit((row, col, channel), maps.shape[1:], name))]
-    return np.abs(tape.gradient(unit, pixels).numpy()[0]).sum(axis=-1)
-
-
 def _highest(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The highest number of each map, and its place; the middle in a map of zeros."""
     count, rows, cols, channels = maps.shape
@@ -313,12 +284,6 @@ def _map_shape(model: Any, layer: str) -> tuple[int, int, int]:
     if len(sides) not in (0, 2):
         raise ValueError(f"{layer} gives {(None, *sides, channels)}, no maps (rows, cols, out)")
     return (*(sides or (1, 1)), channels)
-
-
-def _unit(indexes: tuple, map_shape: tuple, layer: str) -> tuple[int, int, int]:
-    """A unit's row, col and channel, if there is one."""
-    asked = zip(indexes, map_shape, ("row", "col", "channel"), strict=True)
-    return tuple(check_index(index, count, what, layer) for index, count, what in asked)
 
 
 def _photo_size(model: Any) -> tuple[int, int]:

@@ -17,8 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from helpers.packages import MODULES
-from helpers.safety import downloads, weights
-from helpers.safety import environment as check
+from helpers.safety import downloads, environment as check, weights
 
 ROOT = Path(__file__).resolve().parents[1]
 

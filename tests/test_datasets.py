@@ -155,14 +155,6 @@ def test_a_table_shows_what_was_measured_and_what_was_recorded(pets, light_is_do
     assert f"{recorded['accuracy']:.1%}" in then and "1,000 + 1,000" in then
 
 
-def test_the_worst_mistakes_come_first_and_are_mistakes():
-    photos = datasets.LabeledPhotos([Path(str(k)) for k in range(5)], np.uint8([0, 0, 0, 1, 1]))
-    dog = np.float32([0.6, 0.2, np.nan, 0.05, 0.9])
-    found = datasets.Measurement(dog, np.zeros((2, 2), int))
-    assert datasets.worst_mistakes(found, photos) == [3, 0]
-    assert datasets.worst_mistakes(found, photos, count=1) == [3]
-
-
 @pytest.mark.parametrize("right, count", [(0, 10), (10, 10), (3, 7), (160, 200)])
 def test_wilsons_interval_ends_where_the_share_would_be_surprising(right, count):
     for share in datasets.wilson(right, count):

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
@@ -109,10 +108,10 @@ def test_the_home_folder_may_be_written_as_a_tilde(tmp_path, monkeypatch):
 # Kinds of pixels --------------------------------------------------------------------------------
 
 
-def test_grey_fills_all_three_channels():
-    grey = blocks()[..., 0]
-    for source in (grey, encoded(Image.fromarray(grey), "PNG")):
-        np.testing.assert_array_equal(images.load_photo(source, None), np.dstack([grey] * 3))
+def test_gray_fills_all_three_channels():
+    gray = blocks()[..., 0]
+    for source in (gray, encoded(Image.fromarray(gray), "PNG")):
+        np.testing.assert_array_equal(images.load_photo(source, None), np.dstack([gray] * 3))
 
 
 def test_black_and_white():
@@ -132,7 +131,7 @@ def test_transparent_parts_become_white(alpha):
         assert np.abs(photo - expected).max() <= 1
 
 
-def test_grey_with_transparency():
+def test_gray_with_transparency():
     pixel = np.full((6, 5, 2), (40, 128), np.uint8)
     photo = images.load_photo(encoded(Image.fromarray(pixel, "LA"), "PNG"), None)
     assert np.abs(photo.astype(int) - (255 + (40 - 255) * 128 / 255)).max() <= 1
@@ -179,11 +178,11 @@ def deep():
     return values
 
 
-def test_16_bit_grey(deep):
-    grey = deep[..., 0]
-    expected = np.dstack([(grey / 257).round().astype(np.uint8)] * 3)
-    sources = [grey, png(grey, 0), encoded(Image.fromarray(grey), "TIFF")]
-    for source in (*sources, encoded(Image.fromarray(grey.astype(np.int32)), "TIFF")):
+def test_16_bit_gray(deep):
+    gray = deep[..., 0]
+    expected = np.dstack([(gray / 257).round().astype(np.uint8)] * 3)
+    sources = [gray, png(gray, 0), encoded(Image.fromarray(gray), "TIFF")]
+    for source in (*sources, encoded(Image.fromarray(gray.astype(np.int32)), "TIFF")):
         np.testing.assert_array_equal(images.load_photo(source, None), expected)
 
 

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from helpers import layers, models
 from helpers.quiet import keras
@@ -60,14 +59,15 @@ def unbuilt():
 
 def test_the_table_of_vgg16(vgg16):
     assert [layer.name for layer in layers.conv_layers(vgg16)] == [row[1] for row in VGG16]
-    assert layers.filter_shapes(vgg16) == [row[1:3] for row in VGG16]
-    assert layers.feature_map_shapes(vgg16) == [(row[0], row[1], row[3]) for row in VGG16]
+    assert [tuple(layer.kernel.shape) for layer in layers.conv_layers(vgg16)] == [
+        row[2] for row in VGG16
+    ]
     costs = layers.layer_costs(vgg16)
     assert [
         (c.index, c.name, c.output_shape, c.parameters) for c in costs if c.kind == "Conv2D"
     ] == [(index, name, shape, parameters) for index, name, _, shape, parameters in VGG16]
     for _, _, (rows, cols, channels_in, filters), _, parameters in VGG16:
-        assert layers.conv_parameters(rows, cols, channels_in, filters) == parameters
+        assert rows * cols * channels_in * filters + filters == parameters
 
 
 def test_every_layer_of_the_whole_network():
@@ -87,20 +87,20 @@ def test_every_layer_of_the_whole_network():
 
 def test_the_cat_dog_network():
     model = models.cat_dog_network()
-    assert layers.feature_map_shapes(model) == [
+    costs = layers.layer_costs(model)
+    assert [(c.index, c.name, c.output_shape) for c in costs if c.kind == "Conv2D"] == [
         (0, "conv1", (None, 148, 148, 32)),
         (2, "conv2", (None, 72, 72, 64)),
         (4, "conv3", (None, 34, 34, 128)),
         (6, "conv4", (None, 15, 15, 128)),
     ]
-    assert sum(cost.parameters for cost in layers.layer_costs(model)) == 3_453_121
+    assert sum(cost.parameters for cost in costs) == 3_453_121
 
 
 def test_resnet50_has_53_convolutions():
     model = described(keras.applications.ResNet50)
-    assert len(layers.conv_layers(model)) == len(layers.filter_shapes(model)) == 53
+    assert len(layers.conv_layers(model)) == 53
     assert sum("conv" in layer.name for layer in model.layers) == 172
-    assert layers.filter_shapes(model)[0] == ("conv1_conv", (7, 7, 3, 64))
 
 
 def test_mobilenet_v2_has_no_biases():
@@ -116,12 +116,8 @@ def test_mobilenet_v2_has_no_biases():
 
 
 def test_only_real_convolutions(odd):
-    assert layers.filter_shapes(odd) == [
-        ("plain", (3, 5, 4, 6)),
-        ("grouped", (3, 3, 6, 8)),
-        ("dilated", (2, 2, 8, 5)),
-    ]
-    assert layers.feature_map_shapes(odd)[0] == (0, "plain", (None, 9, 10, 6))
+    assert [layer.name for layer in layers.conv_layers(odd)] == ["plain", "grouped", "dilated"]
+    assert layers.output_shape(layers.conv_layers(odd)[0]) == (None, 9, 10, 6)
 
 
 def test_multiply_adds_of_odd_layers(odd):
@@ -159,12 +155,11 @@ def test_a_described_network_has_no_weights_to_read():
 
 
 def test_a_sequential_without_input(unbuilt):
-    for function in (layers.feature_map_shapes, layers.layer_costs, layers.model_input):
+    for function in (layers.layer_costs, layers.model_input):
         with pytest.raises(ValueError, match=r"build .*with keras\.Input first"):
             function(unbuilt)
-    for ask in (layers.filter_shapes, lambda model: layers.kernel_and_bias(model.layers[0])):
-        with pytest.raises(ValueError, match="'first' is not built yet"):
-            ask(unbuilt)
+    with pytest.raises(ValueError, match="'first' is not built yet"):
+        layers.kernel_and_bias(unbuilt.layers[0])
 
 
 def test_the_input_of_both_kinds_of_model(vgg16, odd):
@@ -191,7 +186,7 @@ def test_a_sub_model_hands_on_what_the_layers_answer_or_take(odd, what, before):
 
 def test_costs_need_a_size():
     model = keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(2, 3, name="any")])
-    assert layers.feature_map_shapes(model) == [(0, "any", (None, None, None, 2))]
+    assert layers.output_shape(model.layers[0]) == (None, None, None, 2)
     with pytest.raises(ValueError, match="multiply-adds of 'any' depend on the photo's size"):
         layers.layer_costs(model)
 
@@ -230,7 +225,7 @@ def test_a_layer_without_filters_names_those_that_have(vgg16):
 
 def test_a_model_without_convolutions():
     model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2, name="d")], name="plain")
-    assert layers.conv_layers(model) == layers.filter_shapes(model) == []
+    assert layers.conv_layers(model) == []
     with pytest.raises(ValueError, match="plain's convolutions are none"):
         layers.find_conv(model, "d")
 
@@ -278,6 +273,6 @@ def test_arithmetic_agrees_with_keras(rows, cols, channels, filters, stride, bia
     model = keras.Sequential([keras.Input((9, 11, channels)), layer])
     (cost,) = layers.layer_costs(model)
     assert cost.parameters == layer.count_params()
-    assert cost.parameters == layers.conv_parameters(rows, cols, channels, filters, bias)
+    assert cost.parameters == rows * cols * channels * filters + filters * bias
     map_rows, map_cols = np.asarray(model(np.zeros((1, 9, 11, channels)))).shape[1:3]
     assert cost.multiply_adds == map_rows * map_cols * filters * rows * cols * channels

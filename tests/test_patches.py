@@ -4,8 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from helpers import images, models, patches
@@ -116,6 +115,26 @@ def test_silent_channels_are_named(model):
     assert ranking.by_strength()[-1] == 2
     assert len(ranking.best(2)) == 5 and ranking.exciting(2) == []
     assert ranking.exciting(0) == [hit for hit in ranking.best(0) if hit.value > 0]
+
+
+def test_places_in_maps_that_are_no_squares():
+    inputs = keras.Input((12, 16, 3))
+    model = keras.Model(inputs, keras.layers.Conv2D(3, 3, name="conv")(inputs))
+    kernel = np.random.default_rng(1).normal(size=(3, 3, 3, 3))
+    kernel[..., 1] = 0
+    model.layers[1].set_weights(
+        [kernel, np.array([0, 0, -1000])]
+    )  # any sign, silent, below 0 everywhere
+    photos = list(np.random.default_rng(2).integers(0, 256, (9, 12, 16, 3), dtype=np.uint8))
+    result, maps = scan(model, "conv", photos, each_unit=True), maps_of(model, photos, "conv")
+    for channel in (0, 2):
+        for hit in result["conv"].best(channel):
+            plane = maps[hit.photo, :, :, channel]
+            assert (hit.row, hit.col) == np.unravel_index(plane.argmax(), (10, 14))
+    assert {(hit.row, hit.col) for hit in result["conv"].best(1)} == {(5, 7)}
+    (best,) = result["conv"].best(0, row=2, col=13, count=1)
+    assert (best.row, best.col) == (2, 13)
+    assert best.value == pytest.approx(maps[:, 2, 13, 0].max(), rel=1e-5)
 
 
 def test_dense_layers_see_the_whole_photo(model):
@@ -230,7 +249,7 @@ def test_photos_are_taken_from_a_generator_as_they_are_needed(model):
 # Patches
 
 
-def test_a_patch_is_the_units_field_and_grey_outside_the_photo(vgg16):
+def test_a_patch_is_the_units_field_and_gray_outside_the_photo(vgg16):
     photo = np.random.default_rng(0).integers(0, 100, (224, 224, 3), dtype=np.uint8)
     result = patches.scan(vgg16, "block1_conv2", [photo], images.prepare, progress=False)
     inside = result.patch("block1_conv2", patches.Hit(0, 1.0, 10, 20))
@@ -253,6 +272,15 @@ def test_a_field_larger_than_the_photo_shows_what_is_inside_in_the_middle_of_a_s
     assert low.shape == (20, 20, 3)
     assert np.array_equal(low[7:13], photo[:6])
     assert np.all(low[:7] == patches.OUTSIDE) and np.all(low[13:] == patches.OUTSIDE)
+
+
+def test_a_field_larger_than_the_photo_one_way_only_is_shown_whole():
+    wide = [keras.Input((20, 20, 3)), keras.layers.Conv2D(1, (3, 41), padding="same", name="wide")]
+    photo = np.full((20, 20, 3), 7, np.uint8)
+    patch = scan(keras.Sequential(wide), "wide", [photo]).patch("wide", patches.Hit(0, 1.0, 0, 5))
+    assert patch.shape == (3, 41, 3)  # rows -1 to 2, cols -15 to 26
+    assert (patch[1:, 15:35] == 7).all()
+    assert (patch == 7).sum() == 2 * 20 * 3 and (patch[0] == patches.OUTSIDE).all()
 
 
 # Mistakes

@@ -130,7 +130,7 @@ def augment(photo: np.ndarray, rng: np.random.Generator, strength: float) -> np.
     contrast = 1 + strength * rng.uniform(-0.4, 0.4)
     moved = (moved / 255 - 0.5) * contrast + 0.5 + strength * rng.uniform(-0.2, 0.2)
     moved = np.clip(moved * (1 + strength * rng.uniform(-0.15, 0.15, 3)), 0, 1)
-    if rng.random() < 0.5 * strength:  # a gap: a grey rectangle hides a part
+    if rng.random() < 0.5 * strength:  # a gap: a gray rectangle hides a part
         height, width = rng.integers(20, 70, 2)
         top, left = rng.integers(0, SIDE - height), rng.integers(0, SIDE - width)
         moved[top : top + height, left : left + width] = 0.5

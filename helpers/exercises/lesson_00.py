@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from typing import Any
 
-from helpers.exercises.judges import Judgement, judge_number
-from helpers.layers import feature_map_shapes
+import numpy as np
+
+from helpers.exercises.judges import Judgement, exercise, judge_number, progress as progress
 
 
-def numbers_in_maps(answer: Any, model: Any) -> Judgement:
-    """How many numbers the first convolution makes out of one photo."""
-    _, name, (_, rows, cols, channels) = feature_map_shapes(model)[0]
-    truth = math.prod((rows, cols, channels))
+@exercise
+def largest_bias_for_zero(
+    answer: Any, numbers: Sequence[float], weights: Sequence[float]
+) -> Judgement:
+    """The largest bias for which ReLU still answers 0."""
+    dot = float(np.dot(numbers, weights))
+    sums = float(np.sum(numbers) * np.sum(weights))
     return judge_number(
         answer,
-        truth,
-        f"{rows} rows × {cols} cols × {channels} maps = {truth:,} numbers leave {name}, "
-        f"{channels / 3:.0f} times as many as the photo has.",
+        -dot,
+        f"The dot product is {dot:g}; with a bias of {-dot:g} the total is 0, and with any larger "
+        f"one it is above 0.",
         mistakes={
-            rows * cols: f"That is one map; there are {channels}.",
-            rows * cols * 3: "That is the photo itself: 3 colors. The layer makes more maps.",
-            channels: "That is the number of maps; each of them holds a grid of numbers.",
+            dot: "That is the dot product itself. The bias is added to it; what makes the total 0?",
+            0: "With a bias of 0 the map holds 0, but somewhat larger ones give 0, too.",
+            **dict.fromkeys(
+                [-dot - less for less in (1, 0.5, 0.1, 0.01, 0.001)],
+                "Close: a total of exactly 0 is still 0 after ReLU, and biases need not be whole "
+                "numbers.",
+            ),
+            -dot + 1: "With this one the total is 1, and ReLU lets it pass.",
+            -sums: "Multiply pair by pair and add up the products; don't add up first.",
+            sums: "Multiply pair by pair and add up the products; don't add up first.",
         },
+        otherwise="Work out the dot product first: three products, added up. Mind the signs.",
     )

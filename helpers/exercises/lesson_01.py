@@ -3,60 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from helpers.exercises.judges import Judgement, judge_choice, judge_function, judge_number
-from helpers.layers import find, layer_costs
+import numpy as np
+
+from helpers.exercises.judges import (
+    Judgement,
+    exercise,
+    judge_choice,
+    judge_function,
+    judge_number,
+    progress as progress,
+)
+from helpers.layers import find
 
 
-def index_of(answer: Any, model: Any) -> Judgement:
-    """The index of block4_conv3 in the model's list of layers."""
-    costs = layer_costs(model)
-    truth = next(cost.index for cost in costs if cost.name == "block4_conv3")
-    with_weights = [cost.name for cost in costs if cost.parameters]
-    return judge_number(
+@exercise
+def ten_more(answer: Any, scores: Sequence[float], more: float) -> Judgement:
+    """What softmax makes of scores that have all grown by the same number."""
+    powers = np.exp(np.subtract(scores, np.max(scores)))  # no power too large for the computer
+    both = (powers / powers.sum()).round(3).tolist()
+    return judge_choice(
         answer,
-        truth,
-        f"model.layers[{truth}] is block4_conv3: the input is number 0, and pools count too.",
-        mistakes={
-            truth + 1: "Close: Python counts from 0, so the input layer is number 0.",
-            with_weights.index("block4_conv3") + 1: "That counts the convolutions only; the list "
-            "holds the input and the pools as well.",
-            with_weights.index("block4_conv3"): "That counts the convolutions only; the list "
-            "holds the input and the pools as well.",
+        "stay the same",
+        {
+            "stay the same": f"Every power is e^{more} times as large, and so is their sum: "
+            f"{both} before and after.",
+            "all grow": "They can't all grow: together they are always 1.",
+            "get more alike": "That is what scores closer to one another would do. These keep "
+            "their differences.",
+            "the largest grows": "That is what larger differences between scores would do. These "
+            "keep their differences.",
         },
     )
 
 
-def conv_parameters(answer: Callable | None, model: Any) -> Judgement:
-    """A function (channels in, filters) → parameters of a 3 × 3 convolution."""
-    convolutions = [cost for cost in layer_costs(model) if cost.kind == "Conv2D"]
-    shapes = [tuple(find(model, cost.index).kernel.shape) for cost in convolutions]
-    cases = list(dict.fromkeys((shape[2], shape[3]) for shape in shapes))
-    truths = {
-        case: next(c.parameters for c, s in zip(convolutions, shapes, strict=True) if s[2:] == case)
-        for case in cases
-    }
-    for channels, filters in cases:
-        try:
-            found = None if answer is None else answer(channels, filters)
-        except Exception:
-            break  # judge_function reports it
-        if found == truths[channels, filters] - filters and found is not None:
-            return Judgement(
-                False,
-                f"For ({channels}, {filters}) your function gives {found:,}: all the weights. "
-                f"Each of the {filters} filters also has one bias.",
-            )
-    return judge_function(
-        answer,
-        cases,
-        lambda channels, filters: truths[channels, filters],
-        f"It agrees with Keras on all {len(cases)} pairs of sizes in VGG16.",
-    )
-
-
+@exercise
 def larger_photo(answer: Any, model: Any) -> Judgement:
     """How many parameters fc1 would have if photos were 448 × 448."""
     pool, fc1 = find(model, "block5_pool"), find(model, "fc1")
@@ -76,26 +59,46 @@ def larger_photo(answer: Any, model: Any) -> Judgement:
             "columns: how many times as many places is that?",
             2 * now: "Twice as many rows and twice as many columns: how many times as many "
             "places is that?",
+            4 * rows * cols * channels: "So many numbers would reach fc1. How many weights and "
+            "biases do its units have for them?",
             4 * now: "Almost: four times the weights, but still one bias for each unit.",
             4 * rows * cols * channels * units: "Almost: those are the weights. Each unit also "
             "has a bias.",
         },
+        otherwise="What shape would block5_pool hand on? fc1 weighs all of these numbers.",
     )
 
 
-def work_of_larger_photo(answer: Any, model: Any) -> Judgement:
-    """What happens to the multiply-adds of the convolutions with twice the rows and columns."""
-    cost = next(cost for cost in layer_costs(model) if cost.kind == "Conv2D")
-    _, rows, cols, _ = cost.output_shape
-    factor = (2 * rows) * (2 * cols) // (rows * cols)
-    return judge_choice(
+@exercise
+def max_pool(answer: Callable | None) -> Judgement:
+    """A function (maps, size) → their max pooling with a window and stride of that size."""
+    random = np.random.default_rng(0)
+    shapes = {(6, 6, 3): 2, (9, 6, 2): 3, (7, 10, 2): 2, (4, 4, 1): 1}
+    return judge_function(
         answer,
-        f"{factor} times as many",
-        {
-            "the same": "Their weights stay the same, but they are used at more places.",
-            "2 times as many": "Both the rows and the columns double.",
-            "4 times as many": f"Each filter is laid over {2 * rows} × {2 * cols} places instead "
-            f"of {rows} × {cols}: {factor} times as many.",
-            "16 times as many": "Rows and columns double once each; a filter itself does not grow.",
+        [(random.normal(size=shape).round(2), size) for shape, size in shapes.items()],
+        _pooled,
+        f"It agrees with max pooling for all {len(shapes)} shapes, leftovers included.",
+        mistakes={
+            lambda maps, size: _pooled(maps, size, np.mean): "That averages each window; max "
+            "pooling keeps its largest number.",
+            lambda maps, size: _pooled(maps, size, np.min): "That keeps the smallest number of "
+            "each window.",
+            lambda maps, size: _pooled(maps, size, lambda w, axis: w[:, 0, :, 0]): "That keeps "
+            "each window's first number; look at all of them.",
+            lambda maps, size: _pooled(maps, 2): "The window is always 2 × 2; use size.",
+            lambda maps, size: np.repeat(
+                _pooled(maps, size).max(axis=-1, keepdims=True), maps.shape[-1], axis=-1
+            ): "The largest number of all channels is in each of them; pool each channel by "
+            "itself: max(axis=(0, 1)).",
+            lambda maps, size: np.maximum(_pooled(maps, size), 0): "Numbers below 0 are gone. "
+            "Max pooling keeps the largest, even if it is negative.",
         },
     )
+
+
+def _pooled(maps: np.ndarray, size: int, keep: Callable = np.max) -> np.ndarray:
+    """One number for each window of each channel; what is left over is dropped."""
+    rows, cols = (length // size for length in maps.shape[:2])
+    windows = maps[: rows * size, : cols * size].reshape(rows, size, cols, size, -1)
+    return keep(windows, axis=(1, 3))

@@ -2,64 +2,132 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
-from helpers.exercises.judges import Judgement, judge_choice, judge_number
-from helpers.layers import conv_layers, conv_parameters, find_conv
+import numpy as np
+
+from helpers.exercises.judges import (
+    Judgement,
+    exercise,
+    judge_function,
+    judge_number,
+    progress as progress,
+)
+from helpers.layers import find, find_conv, kernel_and_bias
+
+EPSILON = 0.001  # what batch normalization adds to a variance
 
 
-def depth(answer: Any, model: Any) -> Judgement:
-    """How deep each filter of block4_conv1 is."""
-    rows, _, truth, count = find_conv(model, "block4_conv1").kernel.shape
+@exercise
+def new_layer(answer: Any, model: Any) -> Judgement:
+    """How many numbers one filter of a Conv2D(32, 5) after block3_pool has."""
+    depth = find(model, "block3_pool").output.shape[-1]
+    weights = 5 * 5 * depth
     return judge_number(
         answer,
-        truth,
-        f"block3_pool hands on {truth} channels, so every filter of block4_conv1 is {truth} deep.",
+        weights + 1,
+        f"block3_pool hands on {depth} channels: 5 × 5 × {depth} = {weights:,} weights and 1 bias.",
         mistakes={
-            count: "That is how many filters there are, so the depth of the next layer's.",
-            rows: "That is its rows or columns. The depth is the number of channels that come in.",
-            find_conv(model, "block3_conv1").kernel.shape[2]: "That many channels enter block 3; "
-            "how many leave it?",
+            weights: "Those are its weights. What is added once to each dot product?",
+            32 * (weights + 1): "That is the whole layer, which has 32 such filters.",
+            32 * weights: "That is the whole layer's kernel. How much of it is one filter's?",
+            3 * 3 * depth + 1: "The new filters are not 3 × 3.",
+            5 * 5 * 32 + 1: "32 is how many filters there are, not how deep each of them is.",
+            5 * 5 * 3 + 1: "Only the first layer looks at 3 channels.",
+            weights + depth: "The bias is added once, when the channels are summed already.",
+            weights + 32: "The layer has 32 biases; one of its filters has one.",
+            5 * 5 + 1: "That is a filter over a single channel. How many come in here?",
+            5 * 5 * 2 * depth + 1: "That many channels leave block 4. How many leave block3_pool?",
         },
+        otherwise="How many rows, columns and channels does it cover, and what is added?",
     )
 
 
-def numbers_in_a_filter(answer: Any, model: Any) -> Judgement:
-    """How many numbers one filter of block2_conv1 consists of, its bias included."""
-    rows, cols, channels, count = find_conv(model, "block2_conv1").kernel.shape
-    truth = conv_parameters(rows, cols, channels, 1)
+def four_layers(number: int, model: Any) -> tuple[list[str], tuple[int, ...]]:
+    """The first layers of blocks 1 to 4 in an order that a number draws, and one's kernel shape."""
+    draw = np.random.default_rng(abs(int(number)))
+    names = [f"block{block}_conv1" for block in 1 + draw.permutation(4)]
+    return names, tuple(find_conv(model, names[draw.integers(4)]).kernel.shape)
+
+
+@exercise
+def which_map(answer: Any, number: int, model: Any) -> Judgement:
+    """Which of four maps comes from the layer whose kernel has a given shape."""
+    names, shape = four_layers(number, model)
+    found = [find_conv(model, name) for name in names]
+    truth = next(k for k, layer in enumerate(found) if tuple(layer.kernel.shape) == shape)
+    sides = [layer.output.shape[1] for layer in found]
+    where = f"Which layer has the kernel {shape}, and how large does the table say its maps are?"
+    mistakes = {k: f"Map {k} is {side} × {side}. {where}" for k, side in enumerate(sides, 1)}
     return judge_number(
         answer,
-        truth,
-        f"{rows} × {cols} × {channels} = {truth - 1} weights and 1 bias. {count} such filters "
-        f"make the layer's {conv_parameters(rows, cols, channels, count):,} parameters.",
-        mistakes={
-            truth - 1: "Those are the weights. What is added once to each sum?",
-            rows * cols: "That is one slice; the filter has one for every channel that comes in.",
-            conv_parameters(rows, cols, channels, count): "That is the whole layer; how many "
-            f"filters share it? There are {count}.",
-            rows * cols * count
-            + 1: f"{count} is how many filters there are, not how deep each is.",
-        },
+        truth + 1,
+        f"{shape} is the kernel of {names[truth]}, whose maps are {sides[truth]} × {sides[truth]}: "
+        f"the side of map {truth + 1} has that many squares.",
+        {sides[truth]: "That is its size. Which of the maps has it?", **mistakes},
+        otherwise="The answer is the number above a map: 1, 2, 3 or 4.",
     )
 
 
-def filters_for_grey(answer: Any, model: Any) -> Judgement:
-    """What would have to change for photos with one channel instead of three."""
-    first, second = conv_layers(model)[:2]
-    rows, cols, channels, count = first.kernel.shape
-    weights = math.prod((rows, cols, 1))
-    return judge_choice(
-        answer,
-        "only the first layer's",
-        {
-            "no layer's": f"{first.name}'s filters are {channels} deep; over a single channel "
-            f"two of their slices would have nothing to look at.",
-            "only the first layer's": f"{first.name}'s {count} filters would be {rows} × {cols} × "
-            f"1, with {weights} weights each. They still make {count} maps, so {second.name} and "
-            f"all after it stay as they are.",
-            "every layer's": f"{second.name} sees the {count} maps of {first.name}, not the "
-            f"photo; does their number change?",
-        },
+@exercise
+def fold(answer: Callable | None, model: Any) -> Judgement:
+    """A function that folds batch normalization into the kernel and biases before it."""
+    draw = np.random.default_rng(0)
+    cases = []
+    for kernel, bias in (
+        (draw.normal(size=(3, 3, 4, 4)), draw.normal(size=4)),
+        kernel_and_bias(find_conv(model, "block1_conv2")),
+    ):
+        gamma, beta, mean = draw.normal(size=(3, bias.size))
+        cases.append((kernel, bias, gamma, beta, mean, draw.uniform(0.001, 2, bias.size)))
+
+    def joined(*arguments: np.ndarray) -> np.ndarray | None:
+        found = answer(*arguments)
+        if found is None:
+            return None
+        shapes = [np.shape(part) for part in found] if isinstance(found, tuple | list) else []
+        if shapes != [np.shape(part) for part in arguments[:2]]:
+            raise TypeError("return two arrays of the shapes of kernel and bias")
+        return _joined(*found)
+
+    because = "One convolution does the work of both layers, channel by channel."
+    return judge_function(joined if callable(answer) else answer, cases, _folded(), because, _SLIPS)
+
+
+def _joined(kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    """A kernel (rows, cols, in, out) and biases (out,) in one array (rows · cols · in + 1, out)."""
+    return np.vstack([np.reshape(kernel, (-1, np.size(bias))), bias])
+
+
+def _folded(
+    kernel: Callable = lambda k, s: k * s,
+    bias: Callable = lambda b, s, m, beta: (b - m) * s + beta,
+    scale: Callable = lambda gamma, v: gamma / np.sqrt(v + EPSILON),
+) -> Callable:
+    """A right function, or one with a slip in one of its three steps."""
+    return lambda k, b, gamma, beta, m, v: _joined(
+        kernel(k, scale(gamma, v)), bias(b, scale(gamma, v), m, beta)
     )
+
+
+_SLIPS = {
+    _folded(scale=lambda gamma, v: gamma / np.sqrt(v)): "Where is ε, added to the variance?",
+    _folded(scale=lambda gamma, v: gamma / (np.sqrt(v) + EPSILON)): "ε is added to the variance, "
+    "before its root is taken.",
+    _folded(scale=lambda gamma, v: gamma / (v + EPSILON)): "Divide by the root of variance + ε.",
+    _folded(scale=lambda gamma, v: 1 / np.sqrt(v + EPSILON)): "Where is γ, which multiplies all?",
+    _folded(lambda k, s: k): "The kernel is scaled, too: it makes the sums that are divided.",
+    _folded(lambda k, s: k * s[:, None]): "You scaled the channels that come in; filters are "
+    "told apart by the kernel's last axis.",
+    _folded(bias=lambda b, s, m, beta: b - m * s + beta): "The old bias is part of the sum that "
+    "is divided, so it is scaled as well.",
+    _folded(bias=lambda b, s, m, beta: beta - m * s): "What became of the old bias?",
+    _folded(bias=lambda b, s, m, beta: b * s + beta): "Where is the mean, which is subtracted?",
+    _folded(bias=lambda b, s, m, beta: b * s - m + beta): "The mean is subtracted before the "
+    "division, so it is scaled as well.",
+    _folded(bias=lambda b, s, m, beta: (b + m) * s + beta): "The mean is subtracted, not added.",
+    _folded(bias=lambda b, s, m, beta: (b - m) * s): "Where is β, which is added at the end?",
+    _folded(bias=lambda b, s, m, beta: (b - m + beta) * s): "β is added after the division, so "
+    "it is not scaled.",
+}

@@ -8,63 +8,97 @@ from typing import Any
 import numpy as np
 
 from helpers import filters
-from helpers.exercises.judges import Judgement, judge_choice, judge_function, judge_number
-from helpers.images import CHANNELS
-from helpers.layers import conv_layers, find_conv, kernel_and_bias
+from helpers.exercises.judges import (
+    Judgement,
+    exercise,
+    judge_choice,
+    judge_function,
+    judge_number,
+    progress as progress,
+)
 
 
-def red_channel(answer: Any) -> Judgement:
-    """Which index along the first kernel's third axis belongs to red? 0, 1 or 2."""
-    reasons = {
-        0: "Channel 0 meets blue: prepare() turns RGB into BGR before the network sees a photo.",
-        1: "Channel 1 is green in either order; only the two ends swap.",
-        2: "prepare() turns RGB into BGR, so kernel[:, :, 2, f] is the slice for red.",
-    }
-    return judge_choice(answer, CHANNELS.index("red"), reasons)
-
-
-def slices(answer: Any, model: Any, layer: str = "block3_conv1") -> Judgement:
-    """How many 3 × 3 pictures does it take to show all of a layer?"""
-    rows, cols, depth, count = find_conv(model, layer).kernel.shape
-    truth = depth * count
+@exercise
+def mid_gray(answer: Any, kernel: np.ndarray, f: int) -> Judgement:
+    """Scaled to 0–1 by itself: which weight of filter f gets the brightness 0.5?"""
+    one = kernel[..., f].astype(float)
+    low, high = one.min(), one.max()
     return judge_number(
         answer,
-        truth,
-        f"{count} filters × {depth} slices each = {truth:,} pictures.",
+        (low + high) / 2,
+        f"It is halfway between {low:.5f} and {high:.5f}; 0 is not.",
         {
-            count: f"That is how many filters there are; each has {depth} slices.",
-            depth: f"That is how many slices one filter has; there are {count} filters.",
-            truth * rows * cols: f"That counts every weight; one picture holds {rows * cols}.",
-        },
-    )
-
-
-def zero_level(answer: Any, model: Any, index: int = 0) -> Judgement:
-    """Scaled to 0–1 by itself, which brightness does a weight of 0 get in a filter?"""
-    kernel, _ = kernel_and_bias(conv_layers(model)[0])
-    low, high = float(kernel[..., index].min()), float(kernel[..., index].max())
-    truth = float(filters.zero_level(kernel)[index])
-    return judge_number(
-        answer,
-        truth,
-        f"(0 − smallest) / (largest − smallest) = {truth:.3f}, for weights from {low:.4f} to "
-        f"{high:.4f}.",
-        {
-            0.0: "0 would stay 0 only if the smallest weight were 0; this one is negative.",
-            0.5: "That is so on a signed scale. Here it depends on the smallest and the largest.",
-            1 - truth: "That is where 0 lies counted from the largest weight; count from the "
-            "smallest, which becomes black.",
+            0.0: "It would be, if 0 were mid-gray; here the smallest and largest weight decide.",
+            0.5: "That is the brightness. Which weight is drawn with it?",
+            (high - low) / 2: "That is half the range. Start from the smallest weight and add it.",
+            -low / (high - low): "That is the brightness of a weight of 0: the question backward.",
+            one.mean(): "That is the mean of its weights; only the two extremes set the scale.",
+            np.median(one): "That is the median; only the two extremes set the scale.",
+            (kernel.min() + kernel.max()) / 2: "That is the layer's middle; take this filter's.",
+            (one[:, :, 0].min() + one[:, :, 0].max()) / 2: "That is slice 0 alone; a filter has "
+            "three slices, and they share its scale.",
         },
         tolerance=0.01,
+        otherwise="If you rounded, give three digits; if not, try the first hint.",
     )
 
 
-def centered(answer: Callable | None) -> Judgement:
-    """A function of (weight, limit) that maps -limit to 0, 0 to 0.5 and limit to 1, clipped."""
+def four_filters(number: int, kernel: np.ndarray) -> list[int]:
+    """This filter, its most opposite and the two least related, in an order drawn from the number.
 
-    def truth(weight: float, limit: float) -> float:
-        return float(np.clip(0.5 + weight / (2 * limit), 0, 1))
+    Only filters at least a tenth as strong as the strongest are set beside it.
+    """
+    if not 0 <= number < kernel.shape[-1]:
+        raise ValueError(f"this layer has filters 0 to {kernel.shape[-1] - 1}, not {number}")
+    length = np.sqrt(np.square(kernel).sum(axis=(0, 1, 2)))
+    cosines = _cosines(kernel, number)
+    others = [f for f in np.flatnonzero(length >= length.max() / 10) if f != number]
+    opposite = min(others, key=lambda f: cosines[f])
+    unrelated = sorted(set(others) - {opposite}, key=lambda f: abs(cosines[f]))[:2]
+    four = [number, int(opposite), *map(int, unrelated)]
+    return [four[k] for k in np.random.default_rng(number).permutation(4)]
 
-    cases = [(0.0, 1.0), (0.0, 0.3), (0.2, 0.2), (-0.2, 0.2), (0.1, 0.4), (0.9, 0.3), (-2.0, 1.0)]
-    because = "0 is always 0.5, and a filter with no negative weight no longer looks as if it had."
-    return judge_function(answer, cases, truth, because)
+
+@exercise
+def which_map(answer: Any, number: int, kernel: np.ndarray) -> Judgement:
+    """Which of the maps A to D of ``four_filters`` belongs to this filter?"""
+    four = four_filters(number, kernel)
+    cosines = _cosines(kernel, number)
+    reasons = {
+        letter: f"Map {letter} is filter {f}'s, and its cosine similarity with filter {number} is "
+        f"{cosines[f]:.2f}."
+        for letter, f in zip("ABCD", four, strict=True)
+    }
+    right = "ABCD"[four.index(number)]
+    others = ", ".join(f"{x} is filter {f}'s" for x, f in zip("ABCD", four, strict=True))
+    return judge_choice(answer, right, reasons | {right: f"{others}."})
+
+
+@exercise
+def stitched(answer: Callable | None) -> Judgement:
+    """A function of (slices, grid): slices (n, rows, cols) in a grid of (rows, cols), one array."""
+
+    def page(slices: np.ndarray, grid: tuple, order: tuple = (0, 2, 1, 3)) -> np.ndarray:
+        (_, high, wide), (rows, cols) = slices.shape, grid
+        parts = slices.reshape(rows, cols, high, wide).transpose(order)
+        return parts.reshape(rows * high, cols * wide)
+
+    def by_columns(slices: np.ndarray, grid: tuple) -> np.ndarray:
+        (_, high, wide), (rows, cols) = slices.shape, grid
+        parts = slices.reshape(cols, rows, high, wide).transpose(1, 2, 0, 3)
+        return parts.reshape(rows * high, cols * wide)
+
+    mistakes = {
+        lambda s, g: page(s, g, (0, 1, 2, 3)): "The numbers are only filled in: each slice is "
+        "torn apart. Bring the rows inside a slice before the place along the line.",
+        lambda s, g: page(s, g[::-1]): "The grid is (rows, cols); yours takes it as (cols, rows).",
+        by_columns: "Yours goes down the columns; slice 1 belongs to the right of slice 0.",
+    }
+    cases = [(np.arange(36).reshape(6, 2, 3), (2, 3)), (np.arange(54).reshape(6, 3, 3), (3, 2))]
+    return judge_function(answer, cases, page, "Any grid, any size of slice.", mistakes)
+
+
+def _cosines(kernel: np.ndarray, f: int) -> np.ndarray:
+    """The cosine similarity of filter f with each filter of the layer, (out,)."""
+    unit = filters.unit_filters(kernel)
+    return (unit[..., [f]] * unit).sum(axis=(0, 1, 2))

@@ -2,115 +2,111 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import numpy as np
 
-from helpers import convolution, images
-from helpers.exercises.judges import Judgement, judge_choice, judge_number
-from helpers.layers import find_conv
-
-_COLORS = ("blue", "green", "red")
-
-
-def products(answer: Any, model: Any) -> Judgement:
-    """How many multiplications make one number of block3_conv1's feature maps?"""
-    rows, cols, depth, filters = find_conv(model, "block3_conv1").kernel.shape
-    truth = rows * cols * depth
-    return judge_number(
-        answer,
-        truth,
-        f"{rows} × {cols} weights for each of the {depth} input channels make {truth} products.",
-        {
-            rows * cols: f"That is one slice; the filter has one for each of {depth} channels.",
-            depth: f"Each of the {depth} channels has a slice of {rows} × {cols} weights.",
-            truth + 1: "Nearly: the bias is added, not multiplied.",
-            rows * cols * filters: (
-                f"{filters} is the number of filters; one number comes from one filter, whose "
-                f"depth is that of the layer's input."
-            ),
-            truth * filters: f"That is all {filters} filters; one number comes from one of them.",
-        },
-    )
+from helpers import activations, convolution, images
+from helpers.exercises.judges import (
+    Judgement,
+    exercise,
+    judge_choice,
+    judge_function,
+    judge_number,
+    progress as progress,
+)
+from helpers.layers import find_conv, kernel_and_bias
 
 
+@exercise
 def padding(answer: Any, model: Any) -> Judgement:
-    """How many of the numbers under block1_conv1's kernel are padding at row 0, column 0?"""
-    layer = find_conv(model, "block1_conv1")
-    depth = layer.kernel.shape[2]
-    found = convolution.probe(layer, np.zeros((32, 32, depth)), 0, 0, 0)
-    outside = int((~found.inside).sum())
-    all_numbers = found.patch.size
-    return judge_number(
-        answer,
-        outside * depth,
-        f"In the corner, {outside} of the 9 places hang over the edge, in each of {depth} "
-        f"channels: {outside * depth} of {all_numbers} numbers are zeros from outside the photo.",
-        {
-            outside: f"That is one channel; the patch has {depth}.",
-            (9 - outside) * depth: "That is how many lie inside the photo; the rest is padding.",
-            3 * depth: "At an edge, yes; in the corner the kernel hangs over two edges at once.",
-        },
+    """How many numbers under a kernel of block3_conv1 are padding, in a corner of its input?"""
+    rows, cols, depth, filters = find_conv(model, "block3_conv1").kernel.shape
+    everything, outside = rows * cols, rows + cols - 1
+    mistakes = {
+        outside: f"That is one channel; the filter has a slice for each of {depth}.",
+        outside * 3: f"A photo has 3 channels, but this layer takes {depth}.",
+        outside * filters: f"{filters} is the number of filters. How deep is one of them?",
+        cols * depth: "That is one edge; in a corner the kernel hangs over two.",
+        (rows + cols) * depth: "The square in the corner itself is counted twice.",
+        (everything - outside) * depth: "That is how many lie inside; the rest is padding.",
+        everything * depth: "Those are all numbers under the kernel, not only the padding.",
+    }
+    because = f"{outside} of {everything} squares lie outside, in each of {depth} channels."
+    return judge_number(answer, outside * depth, because, mistakes)
+
+
+def draw_maps(model: Any, photo: np.ndarray, number: int) -> tuple[int, dict[str, np.ndarray]]:
+    """A filter of block1_conv1 and four unlike maps of a photo, one of them its own.
+
+    Args:
+        model: VGG16.
+        photo: uint8 (rows, cols, 3), RGB.
+        number: Draws the riddle: any whole number from 0; the same one draws the same.
+
+    Returns:
+        The filter's index, and float32 maps (rows, cols) by letter, A to D.
+    """
+    maps = activations.feature_maps(model, images.prepare(photo), "block1_conv1")["block1_conv1"][0]
+    random = np.random.default_rng(number)
+    drawn = random.permutation(np.flatnonzero(activations.sparsity(maps) < 0.95))[:15]
+    alike, taken = np.corrcoef(maps[::4, ::4, drawn].reshape(-1, len(drawn)).T), [0]
+    while len(taken) < 4:
+        taken.append(int(alike[:, taken].max(axis=1).argmin()))
+    shuffled = drawn[random.permutation(taken)]
+    return int(drawn[0]), {at: maps[:, :, f] for at, f in zip("ABCD", shuffled, strict=True)}
+
+
+@exercise
+def whose_map(answer: Any, model: Any, photo: np.ndarray, number: int) -> Judgement:
+    """Which of the four maps that ``draw_maps`` drew is the filter's own?"""
+    layer, (chosen, maps) = find_conv(model, "block1_conv1"), draw_maps(model, photo, number)
+    wanted = convolution.decompose(layer, images.prepare(photo), chosen).activation
+    right = min(maps, key=lambda letter: np.abs(maps[letter] - wanted).max())
+    kernel = kernel_and_bias(layer)[0][..., chosen]
+    slices, rows, cols = (
+        ", ".join(f"{total:+.1f}" for total in kernel.sum(axis=axes) / np.abs(kernel).max())
+        for axes in ((0, 1), (1, 2), (0, 2))
     )
+    sums = (
+        f"with its largest weight as 1, filter {chosen}'s slices add up to {slices} (blue, green, "
+        f"red), its rows to {rows} (from above), its columns to {cols} (from the left)."
+    )
+    reasons = {letter: f"Map {letter} is another filter's: {sums}" for letter in maps}
+    reasons[right] = f"The filter's partial sums, bias and ReLU make map {right}: {sums}"
+    return judge_choice(answer, right, reasons)
 
 
-def one_number(answer: Callable | None) -> Judgement:
-    """Judge a function of (patch, kernel, bias) that returns one number of a feature map."""
+@exercise
+def slide(answer: Callable | None) -> Judgement:
+    """Judge a function of (channel, weights) that lays a 3×3 slice on every pixel, zeros around."""
+
+    def by(channel: np.ndarray, weights: np.ndarray, **how: Any) -> np.ndarray:
+        how = {"borderType": cv2.BORDER_CONSTANT} | how
+        return cv2.filter2D(channel, cv2.CV_64F, weights, **how)
+
     random = np.random.default_rng(4)
-    for case in range(6):
-        patch, kernel = random.integers(-3, 4, (2, 3, 3, 3)).astype(float)
-        patch[0, 0], kernel[0, 0] = 4, (-1.5, 2, 3)  # no case is the same when flipped
-        kernel *= -np.sign((patch * kernel).sum())  # below 0, so that all mistakes differ
-        plain = float((patch * kernel).sum())
-        bias = (5.0 if case % 2 else -7.0) - plain  # before ReLU: 5 or -7
-        truth = max(plain + bias, 0.0)
-        try:
-            found = None if answer is None else answer(patch.copy(), kernel.copy(), bias)
-        except Exception as error:
-            return Judgement(False, f"Your function raised {error!r}.")
-        if found is None:
-            return Judgement(None, "Fill in the function and run this cell again.")
-        try:
-            number = float(found)
-        except (TypeError, ValueError):
-            shape = np.shape(found)
-            return Judgement(False, f"It returns an array {shape}; add all its numbers up.")
-        if math.isclose(number, truth, rel_tol=1e-6, abs_tol=1e-6):
-            continue
-        flipped = float((patch * kernel[::-1, ::-1]).sum())
-        reasons = {
-            plain + bias: "ReLU is missing: what is below 0 becomes 0.",
-            plain: "The bias is missing.",
-            max(plain, 0.0): "The bias is missing.",
-            max(plain, 0.0) + bias: "The bias is added before ReLU, not after it.",
-            max(flipped + bias, 0.0): "The kernel is laid on the patch as it is, not flipped.",
-        }
-        for wrong, reason in reasons.items():
-            if math.isclose(number, wrong, rel_tol=1e-6, abs_tol=1e-6):
-                return Judgement(False, reason)
-        return Judgement(
-            False, f"For one patch it gives {number:.3g}, where the map has {truth:.3g}."
-        )
-    return Judgement(True, "Products, their sum, the bias, ReLU: the whole of a convolution.")
-
-
-def strongest_color(answer: Any, model: Any, photo: np.ndarray, filter_index: int) -> Judgement:
-    """Which color has the largest share in the work of one of block1_conv1's filters?"""
-    layer = find_conv(model, "block1_conv1")
-    shares = convolution.decompose(layer, images.prepare(photo), filter_index).shares
-    best = int(shares.argmax())
-    listed = ", ".join(f"{color} {share:.0%}" for color, share in zip(_COLORS, shares, strict=True))
-    reasons = {}
-    for place, color in enumerate(_COLORS):
-        if place == best:
-            reasons[color] = f"Channel {best} is {color}, since VGG16 takes BGR. Shares: {listed}."
-        elif place == 2 - best:
-            reasons[color] = (
-                f"Channel {best} does the most, but which color is it? VGG16 takes BGR: "
-                f"blue comes first."
-            )
-        else:
-            reasons[color] = f"Look at the shares once more: {color} has {shares[place]:.0%}."
-    return judge_choice(answer, _COLORS[best], reasons)
+    cases = [
+        (random.normal(size=shape).round(1), random.integers(-3, 4, (3, 3)) + np.eye(3) / 2)
+        for shape in ((4, 6), (7, 5), (3, 3))
+    ]
+    edge = "Around the channel are zeros, not its own edge once more."
+    corner = "The pixel is under the kernel's middle, not its corner: zeros belong on all sides."
+    mistakes = {
+        lambda c, w: by(c, w[::-1, ::-1].copy()): "The weights are laid on as they are, not "
+        "flipped: w[0, 0] meets the pixel above and to the left.",
+        lambda c, w: by(c, w.T.copy()): "Rows and columns are swapped: i counts rows downward.",
+        lambda c, w: by(c, w)[1:-1, 1:-1]: "Without zeros around it, the channel loses its rim.",
+        lambda c, w: by(c, w, borderType=cv2.BORDER_REPLICATE): edge,
+        lambda c, w: by(c, w, borderType=cv2.BORDER_REFLECT_101): edge,
+        lambda c, w: by(np.pad(c, 1, mode="wrap"), w)[1:-1, 1:-1]: "What is shifted out on one "
+        "side, as np.roll does it, comes back on the other; zeros belong there.",
+        lambda c, w: by(c, w, anchor=(0, 0)): corner,
+        lambda c, w: by(c, w, anchor=(2, 2)): corner,
+        lambda c, w: np.maximum(by(c, w), 0): "ReLU comes after all channels are added.",
+        lambda c, w: c * w.sum(): "Each weight meets another pixel: shift before you multiply.",
+    }
+    because = "Nine shifted copies of the channel, each times one weight: filter2D by hand."
+    return judge_function(answer, cases, by, because, mistakes)

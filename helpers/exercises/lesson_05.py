@@ -1,4 +1,4 @@
-"""Lesson 05's exercises: receptive fields, padding, dead channels and scales."""
+"""Lesson 05's exercises: receptive fields, maps without names, dead channels."""
 
 from __future__ import annotations
 
@@ -7,90 +7,103 @@ from typing import Any
 
 import numpy as np
 
-from helpers.activations import dead_channels
-from helpers.brightness import SCALES, scaled
-from helpers.exercises.judges import Judgement, judge_choice, judge_function, judge_number
+from helpers.activations import dead_channels, feature_maps
+from helpers.exercises.judges import (
+    Judgement,
+    exercise,
+    judge_function,
+    judge_number,
+    progress as progress,
+)
+from helpers.images import prepare
 from helpers.receptive_field import receptive_field
 
 
-def field_size(answer: Any, model: Any, layer: str = "block2_conv1") -> Judgement:
-    """How many pixels wide and high is the receptive field of a unit of this layer?"""
-    truth = receptive_field(model, layer).size[0]
+@exercise
+def field_of_vgg19(answer: Any, model: Any) -> Judgement:
+    """How wide is the field of VGG19's last convolution? ``model`` is VGG16's base."""
+    fields = [receptive_field(model, f"block{number}_conv3") for number in (3, 4, 5)]
+    size, steps = fields[-1].size[0], [field.stride[0] for field in fields]
+    sums = " + ".join(f"2 · {step}" for step in steps)
     return judge_number(
         answer,
-        truth,
-        f"Each convolution adds 2 steps and the pool adds 1: 1 → 3 → 5 → 6, and beyond the pool a "
-        f"step is 2 pixels long, so the last convolution adds 4: {truth}.",
+        size + 2 * sum(steps),
+        f"{size} + {sums}: each new convolution adds 2 steps, and a step is longer in each block.",
         {
-            8: "Almost: beyond the pool, neighboring units are 2 pixels apart, so a 3 × 3 kernel "
-            "there adds 2 · 2 pixels, not 2.",
-            9: "Almost: the pool itself looks at 2 × 2 positions, which adds 1 pixel.",
-            7: "That leaves the pool out. It looks at 2 × 2 positions, and beyond it neighboring "
-            "units are 2 pixels apart.",
-            3: "That is the kernel. A unit here looks at units that look at units that see pixels.",
+            size: "That is VGG16's. With every new convolution the last one sees further.",
+            size + 2 * len(steps): "Beyond a pool, a step is longer than one pixel.",
+            size + sum(steps): "A 3 × 3 kernel reaches one step further on *each* side. (And a "
+            "field may well be wider than the photo.)",
+            size + 3 * sum(steps): "A window of 3 adds 3 − 1 steps: its middle was seen before.",
+            size + 4 * sum(steps): "The pool comes after the new convolution, so it does not "
+            "double this step yet.",
+            size + 2 * steps[-1]: "That is one new convolution; there are three.",
+            size + 2 * sum(steps[1:]): "What the one in block 3 adds, all later fields have, too.",
         },
+        otherwise="What does each of the three new convolutions add? See the first hint.",
     )
 
 
-def free_of_padding(
-    answer: Any, model: Any, layer: str = "block5_conv2", photo_side: int = 224
+@exercise
+def whose_maps(
+    answer: Any, shown: np.ndarray, model: Any, photos: np.ndarray, layer: str, channel: int
 ) -> Judgement:
-    """How many positions of this layer's map never meet padding, for a square photo?"""
-    field = receptive_field(model, layer)
-    units, photo = (photo_side // field.stride[0],) * 2, (photo_side,) * 2
-    inside = field.inside(units, photo)
-    side = int(inside.any(axis=1).sum())
-    return judge_number(
-        answer,
-        int(inside.sum()),
-        f"The field of unit r begins at pixel {field.start[0]} + {field.stride[0]} · r and is "
-        f"{field.size[0]} long: it stays within the {photo[0]} pixels for {side} rows and as "
-        f"many cols.",
-        {
-            side: f"That is how many rows. Count positions: rows × cols, {side} × {side}.",
-            units[0] * units[1]: "That is all of them; most look over the photo's edge.",
-            (units[0] - 2) * (units[1] - 2): "That takes off the outermost ring only. What an "
-            "earlier layer got wrong at the edge travels inwards, layer by layer.",
-        },
-    )
+    """Which of the maps ``shown`` belongs to each photo? Letters, in the photos' order.
+
+    Args:
+        answer: Such as "DBAC", or None.
+        shown: float (photos, rows, cols), one channel's maps in another order.
+        model: Takes what ``images.prepare`` returns.
+        photos: uint8 (photos, rows, cols, 3).
+        layer: The layer's name.
+        channel: Which channel, from 0.
+    """
+    letters = "ABCDEFGH"[: len(shown)]
+    if answer is None:
+        return Judgement(None, f"Replace None by {len(letters)} letters and run this cell again.")
+    words = answer if isinstance(answer, str) else " ".join(map(str, np.ravel(answer)))
+    given = "".join(words.upper().replace(",", " ").split())
+    if sorted(given) != sorted(letters):
+        why = f"The answer is each of the letters {letters} once, in the photos' order"
+        return Judgement(False, f"{why}, not {answer!r}.")
+    own = feature_maps(model, prepare(photos), layer)[layer][..., channel]
+    places = [letters.index(letter) for letter in given]
+    if np.array_equal(shown[places], own):
+        return Judgement(
+            True, "Each map keeps its photo's layout: the same things, in their place."
+        )
+    if np.array_equal(shown, own[places]):
+        return Judgement(False, "That goes from map to photo. First comes the map of photo 1.")
+    where = "what is large, and what lies in the middle, at the top, at the bottom?"
+    return Judgement(False, f"Not every map fits its photo. Lay one over the other: {where}")
 
 
-def count_dead(answer: Callable | None) -> Judgement:
-    """A function of maps (rows, cols, channels): how many channels are 0 everywhere?"""
-    one_spark = np.zeros((2, 2, 3))
-    one_spark[0, 1, 1] = 0.5
-    cases = [
-        (np.array([[[0.0, 1.0], [0.0, 0.0]]]),),
-        (one_spark,),
-        (np.ones((2, 2, 4)),),
-        (np.zeros((1, 2, 2)),),
-    ]
+@exercise
+def dead_on_all(answer: Callable | None) -> Judgement:
+    """A function of maps (photos, rows, cols, channels): how many channels are 0 on all photos?"""
+    some = np.zeros((2, 3, 4, 6))
+    some[0, 1, 2, :2], some[1, 0, 3, 1:4] = 2.0, (1e-7, 1e-7, 3.0)  # weak sparks: not dead
     return judge_function(
         answer,
-        cases,
+        [(some,), (np.ones((1, 2, 2, 4)),), (np.zeros((3, 2, 2, 6)),)],
         lambda maps: len(dead_channels(maps)),
-        "A channel is dead on a photo if no position answers; a single spark keeps it alive.",
+        "A channel is dead on all photos if no position of any photo answers.",
+        {
+            lambda maps: (maps < 1e-3).all((0, 1, 2)).sum(): "A weak activation is not 0: leave "
+            "out thresholds and rounding.",
+            lambda maps: (maps == 0).sum(): "Those are all zeros. Count the channels that have "
+            "nothing else.",
+            lambda maps: maps.any((0, 1, 2)).sum(): "Those are the channels that do answer.",
+            lambda maps: (maps == 0).all((1, 2)).sum(): "That counts each photo by itself: the "
+            "axis of the photos is missing.",
+            lambda maps: (maps == 0).any((0, 1, 2)).sum(): "A single 0 is enough for any; all "
+            "asks for every number to be 0.",
+            lambda maps: (maps == 0).all((1, 2)).any(0).sum(): "Those are dead on some photo. "
+            "How many are on every one?",
+            lambda maps: (maps[0] == 0).all((0, 1)).sum(): "That is the first photo only.",
+            lambda maps: (maps == 0).all((0, 1)).sum(): "One axis is missing: there are photos, "
+            "rows and cols.",
+            lambda maps: (maps == 0).all((0, 1, 2)).mean(): "That is their share, not how many.",
+            dead_channels: "Those are the channels' numbers. How many are there?",
+        },
     )
-
-
-def fair_scale(answer: Any) -> Judgement:
-    """On which scale does a map that is half as strong as another look half as bright?"""
-    strong = np.linspace(0, 2, 100, dtype=np.float32).reshape(10, 10)
-    both = np.dstack([strong, strong / 2])
-    offered = SCALES[:3]  # the lesson's
-    fair = [scale for scale in offered if _half_as_bright(scaled(both, scale))]
-    (right,) = fair
-    reasons = dict.fromkeys(
-        offered,
-        "There each map is scaled by itself, so a weak map and a strong one look equally bright.",
-    )
-    reasons[right] = (
-        "One scale for all maps keeps their strengths comparable; the price is that most maps of "
-        "a layer look dark beside its strongest."
-    )
-    return judge_choice(answer, right, reasons)
-
-
-def _half_as_bright(pictures: np.ndarray) -> bool:
-    strong, weak = pictures.reshape(-1, 2).mean(axis=0)
-    return bool(np.isclose(weak, strong / 2, rtol=0.05))

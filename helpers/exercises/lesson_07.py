@@ -1,75 +1,99 @@
-"""Exercises of lesson 07: receptive fields by hand."""
+"""Exercises of lesson 07: a ranking, a blind comparison, and luck."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from helpers.exercises.judges import Judgement, judge_function, judge_number
-from helpers.layers import find, find_conv, output_shape
-from helpers.receptive_field import receptive_field
+import numpy as np
+
+from helpers.exercises.judges import (
+    Judgement,
+    exercise,
+    judge_choice,
+    judge_function,
+    judge_number,
+    progress as progress,
+)
+from helpers.layers import find, output_shape
+from helpers.patches import Scan
 
 
-def field_size(answer: Any, model: Any, layer: str = "block3_conv1") -> Judgement:
-    """Rows of a convolution's receptive field, in pixels."""
-    names = [candidate.name for candidate in model.layers]
-    before = names[names.index(find_conv(model, layer).name) - 1]
-    size, earlier = receptive_field(model, layer).size[0], receptive_field(model, before)
-    window, step = find_conv(model, layer).kernel_size[0], earlier.stride[0]
-    return judge_number(
-        answer,
-        size,
-        f"{before}'s units see {earlier.size[0]} pixels and lie {step} apart; a window of {window} "
-        f"of them sees {earlier.size[0]} + {window - 1} · {step} = {size}.",
-        {
-            earlier.size[0]: f"That is {before}'s. {layer} looks at {window} × {window} of them.",
-            window * earlier.size[0]: "Neighboring fields overlap, so their sizes don't add up.",
-            earlier.size[0] + window - 1: f"{before}'s units lie {step} pixels apart, not 1.",
-            earlier.size[0] + window * step: "From the first of 3 units to the last it is 2 steps.",
-        },
-    )
+@exercise
+def ranked(answer: Callable | None) -> Judgement:
+    """A function of (maps, channel, count): the photos that excite a channel most."""
+    rng = np.random.default_rng(7)
+    asked = (((6, 5, 4, 3), 1, 4), ((9, 3, 3, 2), 0, 5), ((12, 2, 6, 4), 3, 3))
+    cases = [(rng.random(size, np.float32) ** 8, channel, n) for size, channel, n in asked]
 
+    def by(value: Callable, sign: int = -1) -> Callable:
+        return lambda maps, channel, count: np.argsort(sign * value(maps[..., channel]))[:count]
 
-def next_size(answer: Callable | None) -> Judgement:
-    """A function of (size, stride, kernel) that gives the size of the next layer's field."""
+    def highest(maps: np.ndarray) -> np.ndarray:
+        return maps.max(axis=(1, 2))
+
     return judge_function(
         answer,
-        [(1, 1, 3), (3, 1, 2), (4, 2, 3), (18, 4, 2), (7, 3, 1)],
-        lambda size, stride, kernel: size + (kernel - 1) * stride,
-        "A window of so many units reaches (kernel - 1) strides further than one unit.",
+        cases,
+        by(highest),
+        "One number for each photo, its map's highest, sorted from the top.",
+        {
+            by(highest, 1): "Those are the weakest: argsort sorts upward.",
+            lambda maps, channel, count: by(highest, 1)(maps, channel, len(maps))[-count:]: (
+                "The right photos, but the strongest comes last."
+            ),
+            by(lambda maps: maps.mean(axis=(1, 2))): "That ranks by the map's mean, which a "
+            "single strong place hardly moves. Take the highest.",
+            lambda maps, channel, count: np.argsort(-maps.max(axis=(1, 2, 3)))[:count]: (
+                "That takes the highest over all channels; choose the channel first."
+            ),
+            lambda maps, channel, count: np.sort(highest(maps[..., channel]))[::-1][:count]: (
+                "Those are the activations. Return the photos' numbers."
+            ),
+        },
     )
 
 
-def units_that_see(
-    answer: Any, model: Any, layer: str = "conv2", pixel: tuple[int, int] = (75, 75)
-) -> Judgement:
-    """How many positions of a layer's map see one pixel."""
-    field = receptive_field(model, layer)
-    rows, cols = (
-        [
-            number
-            for number in range(count)
-            if start + number * stride <= place < start + number * stride + size
-        ]
-        for start, stride, size, count, place in zip(
-            field.start,
-            field.stride,
-            field.size,
-            output_shape(find(model, layer))[1:3],
-            pixel,
-            strict=True,
-        )
-    )
+def riddle(number: int, scan: Scan, layer: str = "block2_conv2") -> tuple[int, list[int]]:
+    """A channel, and four among which it is, drawn from a number.
+
+    The four are of 16 strong channels those that rank the photos least alike.
+    """
+    rng = np.random.default_rng(abs(int(number)))
+    ranking = scan[layer]
+    some = rng.permutation(ranking.by_strength()[: ranking.map_shape[2] // 2])[:16]
+    alike, four = np.corrcoef(ranking.values[:, some].T), [0]
+    while len(four) < 4:
+        four.append(int(alike[:, four].max(axis=1).argmin()))
+    order = rng.permutation(four)
+    return int(some[rng.choice(order)]), some[order].tolist()
+
+
+@exercise
+def same_channel(answer: Any, number: int, scan: Scan) -> Judgement:
+    """Which of the squares A to D belongs to the riddle's channel."""
+    asked, four = riddle(number, scan)
+    wrong = "That is channel {}, another one. What do all nine patches of “?” share?"
+    reasons = {"ABCD"[k]: wrong.format(channel) for k, channel in enumerate(four)}
+    right = "ABCD"[four.index(asked)]
+    return judge_choice(answer, right, reasons | {right: f"Both are channel {asked}'s."})
+
+
+@exercise
+def lucky_channels(answer: Any, model: Any, layer: str = "block4_conv3") -> Judgement:
+    """How many of a layer's channels pass a test at 5 % by luck."""
+    count = output_shape(find(model, layer))[-1]
     return judge_number(
         answer,
-        len(rows) * len(cols),
-        f"Rows {rows[0]} to {rows[-1]} and columns {cols[0]} to {cols[-1]}: {len(rows)} × "
-        f"{len(cols)} positions, in each of the layer's channels.",
+        0.05 * count,
+        f"5 % of {count}: about {0.05 * count:.0f} names, all of them luck.",
         {
-            1: "Fields overlap: a pixel belongs to several of them.",
-            field.size[0] * field.size[1]: (
-                f"That would be so if fields lay 1 pixel apart; these lie {field.stride[0]} apart."
-            ),
-            len(rows): "Count rows and columns: the positions form a square.",
+            0.05: "That is the share. How many channels is it?",
+            5: f"5 % means 5 of 100; there are {count}.",
+            0: "Luck passes such a test in 5 % of cases, and it is tried very often.",
+            count: "Each of them passes in only 5 % of cases.",
+            0.95 * count: "Those are the ones that luck does not pass.",
+            0.05 / count: "Dividing makes each test stricter; it does not count what passes.",
         },
+        tolerance=0.025,
     )

@@ -115,9 +115,9 @@ def from_array(array: np.ndarray) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey
-        grey = np.clip(np.asarray(image), 0, 65_535).astype(np.uint16)
-        image = Image.fromarray(_EIGHT_BITS[grey])
+    if image.mode.startswith("I"):  # 16-bit gray
+        gray = np.clip(np.asarray(image), 0, 65_535).astype(np.uint16)
+        image = Image.fromarray(_EIGHT_BITS[gray])
     if image.has_transparency_data:  # else hidden colors would bleed into edges when resized
         image = image.convert("RGBA")
         white = Image.new("RGB", image.size, "white")

@@ -1,0 +1,135 @@
+"""Exercises of lesson 08: a rule, a line-up, and a permutation test."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from helpers import models
+from helpers.activations import feature_maps
+from helpers.exercises.judges import (
+    Judgement,
+    exercise,
+    judge_choice,
+    judge_function,
+    judge_number,
+    progress as progress,
+)
+from helpers.images import prepare
+from helpers.plots import Picture, beside_chance
+
+
+@exercise
+def more_than(answer: Any, chance: Sequence[float], least: float = 0.05) -> Judgement:
+    """Above which value does a trained network differ from these values of chance?"""
+    low, high, mean = min(chance), max(chance), float(np.mean(chance))
+    width = high - low
+    margin = max(least, width)
+    return judge_number(
+        answer,
+        high + margin,
+        f"They spread from {low:g} to {high:g}, by {width:.2g}, which is more than {least:g}: "
+        f"{high:g} + {margin:.2g} = {high + margin:.2g}.",
+        {
+            high: "That is the end of the range. The rule asks for a margin beyond it.",
+            high + least: f"{least:g} is the least margin; these five values spread by more.",
+            high + least + width: "The margin is the larger of the two, not their sum.",
+            margin: "That is the margin. From where is it counted?",
+            mean + margin: "The margin is counted from the highest of the five, not from the mean.",
+            mean + least: "Count from the highest of the five, and look at how far they spread.",
+            low - margin: "Below that, trained would be *less* than chance. What is more?",
+        },
+        tolerance=1e-6,
+        otherwise="Take the highest of the five; then ask the rule for the margin.",
+    )
+
+
+def line_up(
+    model: Any, photo: np.ndarray, number: int, layer: str = "block3_conv1", seed: int = 1
+) -> Picture:
+    """Maps of one layer of a trained, a fresh and a shuffled network, as A, B and C.
+
+    The number, any that the reader types, decides which is which.
+    """
+    own, found = model.get_weights(), {}
+    for letter, kind in sorted(_letters(number).items()):
+        model.set_weights(models.chance(own, kind, seed))
+        found[letter] = None, feature_maps(model, prepare(photo), layer)[layer][0]
+    model.set_weights(own)
+    return beside_chance(found, layer)
+
+
+def revealed(number: int) -> str:
+    """The letters of the trained, the fresh and the shuffled network of a line-up."""
+    kinds = _letters(number)
+    return "".join(sorted(kinds, key=lambda letter: models.KINDS.index(kinds[letter])))
+
+
+@exercise
+def who_is_who(answer: Any, number: int) -> Judgement:
+    """The letters of the trained, the fresh and the shuffled network, in this order."""
+    kinds, right, reasons = _letters(number), revealed(number), {}
+    for letters in map("".join, itertools.permutations("ABC")):
+        trained, fresh, shuffled = (kinds[letter] for letter in letters)
+        reasons[letters] = (
+            f"{right[0]} is trained, {right[1]} fresh and {right[2]} shuffled."
+            if letters == right
+            else f"{letters[2]} is {shuffled}. Which maps are nearly even, with a frame?"
+            if shuffled != "shuffled"
+            else f"{letters[0]} is {trained} and {letters[1]} {fresh}. In which of the two is the "
+            f"whole photo there, again and again?"
+        )
+    if isinstance(answer, (list, tuple)):
+        answer = "".join(map(str, answer))
+    if isinstance(answer, str):
+        answer = "".join(filter(str.isalnum, answer))
+    return judge_choice(answer, right, reasons)
+
+
+def _letters(number: int) -> dict[str, str]:
+    """Which kind of weights hides behind each letter."""
+    kinds = np.random.default_rng(int(number)).permutation(models.KINDS).tolist()
+    return dict(zip("ABC", kinds, strict=True))
+
+
+@exercise
+def permuted(answer: Callable | None) -> Judgement:
+    """A function of (first, second, orders): the agreement for each order of second's subjects."""
+
+    def agreement(first: np.ndarray, second: np.ndarray) -> float:
+        first, second = first - first.mean(axis=0), second - second.mean(axis=0)
+        length = np.linalg.norm(first, axis=0) * np.linalg.norm(second, axis=0)
+        return float(np.mean((first * second).sum(axis=0) / length))
+
+    def each(change: Callable) -> Callable:
+        return lambda first, second, orders: np.array(
+            [agreement(*change(first, second, order)) for order in orders]
+        )
+
+    random, cases = np.random.default_rng(8), []
+    for subjects, times in ((5, 3), (6, 4), (7, 2)):
+        first, noise = random.random((2, subjects, subjects))
+        orders = np.array([random.permutation(subjects) for _ in range(times)])
+        cases.append((first, first + noise, orders))
+    truth = each(lambda first, second, order: (first, second[order]))
+    return judge_function(
+        answer,
+        cases,
+        truth,
+        "Each order gives the second half's profiles to other subjects; what agreement is left, "
+        "chance alone brings.",
+        {
+            each(lambda first, second, order: (first, second)): (
+                "Every value is the true agreement: each subject still meets itself. Shuffle one "
+                "of the halves, not both alike."
+            ),
+            each(lambda first, second, order: (first, second[:, order])): (
+                "That shuffles the channels. Subjects are the rows, the first axis."
+            ),
+            lambda *case: truth(*case).mean(): "Return one value for each order, not their mean.",
+            lambda *case: truth(*case).max(): "Return one value for each order, not the largest.",
+        },
+    )
