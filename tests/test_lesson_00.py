@@ -54,18 +54,48 @@ def test_the_frame_is_around_the_chosen_map():
     assert (np.diff(inside.astype(int), axis=1) > 20).all()  # the one map that is not even
 
 
+NUMBERS, WEIGHTS = [4, 1, 2], [1, -2, -3]  # as in the lesson: the dot product is -4
+
+
 @pytest.mark.parametrize(
     ("answer", "right", "word"),
     [
         (None, None, "Replace None"),
-        (224 * 224 * 64, True, "3,211,264"),
-        (224 * 224, False, "one map"),
-        (224 * 224 * 3, False, "photo itself"),
-        (64, False, "number of maps"),
-        ("many", False, "one number"),
+        (4, True, "-4"),
+        (4.0, True, "above 0"),
+        ("4", True, "above 0"),
+        (np.array([4.0]), True, "above 0"),
+        (np.int64(4), True, "above 0"),
+        (-4, False, "dot product itself"),
+        (0, False, "larger ones"),
+        (3, False, "exactly 0"),
+        (3.9, False, "exactly 0"),
+        ("3.999", False, "exactly 0"),
+        (5, False, "lets it pass"),
+        (28, False, "pair by pair"),
+        (-28, False, "pair by pair"),
+        (12, False, "Mind the signs"),
+        ("none", False, "one number"),
+        ([4, 1], False, "one number"),
+        (True, False, "one number"),
     ],
 )
-def test_the_exercise_judges(vgg16, answer, right, word):
-    judgement = lesson_00.numbers_in_maps(answer, vgg16)
+def test_the_exercise_judges(answer, right, word):
+    judgement = lesson_00.largest_bias_for_zero(answer, NUMBERS, WEIGHTS)
     assert judgement.right is right
     assert word in repr(judgement)
+
+
+def test_the_exercise_follows_its_numbers():
+    judgement = lesson_00.largest_bias_for_zero(-7, [1, 2], [3, 2])
+    assert judgement.right and "-7" in judgement.reason
+
+
+def test_where_a_number_comes_from(photo, maps, cell):
+    layer = maps["block1_conv1"][0]
+    picture = cell("00", 'Panel("the patch"', photo=photo, maps=layer, row=100, col=52)
+    whole, patch, one = picture.every()
+    assert np.array_equal(patch.array, photo[99:102, 51:54])
+    for panel in (whole, one):
+        (top, left), (bottom, right) = panel.marks[0].points[0], panel.marks[0].points[2]
+        assert (top + bottom) / 2 == 100.5 and (left + right) / 2 == 52.5  # the pixel's middle

@@ -4,12 +4,11 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from helpers import layers, models, plots, widgets
 from helpers.exercises import lesson_01
-from helpers.plots import boxes
+from helpers.plots import boxes, network
 from helpers.plots.panels import YELLOW, Label, Path
 from helpers.quiet import keras
 
@@ -124,7 +123,6 @@ def test_counts_hold_for_any_convolution(rows, cols, depth, filters, stride, pad
     model = keras.Sequential([keras.Input((9, 8, depth)), conv])
     (cost,) = layers.layer_costs(model)
     assert cost.parameters == conv.count_params()
-    assert cost.parameters == layers.conv_parameters(rows, cols, depth, filters, bias)
     # a layer of ones on a photo of ones counts its own products where nothing is padded
     if padding == "valid":
         conv.set_weights([np.ones(w.shape) if w.ndim == 4 else 0 * w for w in conv.get_weights()])
@@ -188,8 +186,8 @@ def test_boxes_are_drawn_to_scale(costs):
     assert lefts == sorted(lefts) and np.diff(lefts).min() >= 24
     assert all(points.min() >= 0 and points[:, 1].max() <= 1000 for points in paths)
     words = [label.words for label in _marks(panel, Label)]
-    assert "1 row is drawn as long as 10 channels" in words
-    assert {"convolution: 13", "pooling: 5", "dense: 3", "25,088", "4,096", "1,000"} <= {*words}
+    assert "One row is drawn as long as 10 channels." in plots.network_to_scale(costs).caption
+    assert {"25,088", "4,096", "1,000"} <= {*words}
     shapes = [label.words for label in _marks(panel, Label) if label.bold]
     assert shapes == [
         "224 × 224 × 64", "112 × 112 × 128", "56 × 56 × 256",
@@ -225,7 +223,7 @@ def test_pictures_have_their_size_and_leave_costs_alone(full, costs):
     before = list(costs)
     for figure in (
         plots.network_to_scale(costs).figure(),
-        plots.layer_arithmetic(costs, 8, layers.arithmetic(full.layers[8])).figure(),
+        plots.network_to_scale(costs, 8, layers.arithmetic(full.layers[8])).figure(),
     ):
         width, height = figure.get_size_inches()
         assert 9 < width < 11
@@ -252,26 +250,29 @@ def test_every_layer_can_be_shown(explorer, costs, sweep):
 def test_picture_and_caption_follow_the_slider(explorer):
     explorer.controls["layer"].value = "fc1"
     dense = explorer.picture
-    assert "25,088 × 4,096 + 4,096 = 102,764,544 parameters" in dense.caption
-    words = "\n".join(label.words for label in _marks(_panel(dense), Label))
-    assert "20  fc1: dense" in words
-    assert "25,088 × 4,096 + 4,096 = 102,764,544\n74% of the network's" in words
-    assert "4,096 × 25,088 = 102,760,448\n1% of the network's" in words
+    words = [label.words for label in _marks(_panel(dense), Label)]
+    assert "20, fc1 (Dense)" in words
+    for line in (
+        "output: 4,096",
+        "parameters: 25,088 × 4,096 + 4,096 = 102,764,544",
+        "multiply-adds: 4,096 × 25,088 = 102,760,448",
+    ):
+        assert line in words and line in dense.caption
     explorer.controls["layer"].value = "block3_conv2"
     conv = explorer.picture
-    assert "56 × 56 × 256 × 3 × 3 × 256 = 1,849,688,064 multiply-adds" in conv.caption
+    assert "multiply-adds: 56 × 56 × 256 × 3 × 3 × 256 = 1,849,688,064" in conv.caption
     assert _panel(conv).shape == _panel(dense).shape
     explorer.controls["layer"].value = "block1_pool"
-    assert "no parameters" in explorer.picture.caption
+    assert "parameters: 0" in explorer.picture.caption
 
 
 def _chosen(costs, index):
-    return _panel(plots.layer_arithmetic(costs, index, layers.Arithmetic("1", "1", "1")))
+    return _panel(plots.network_to_scale(costs, index, layers.Arithmetic("1", "1", "1")))
 
 
 def test_only_the_chosen_layer_keeps_its_color_and_is_named_on_yellow(costs):
     whole = _fronts(_panel(plots.network_to_scale(costs)))
-    assert len(whole) == 13 + 1  # and the legend's
+    assert len(whole) == 13
     for index, blue in ((12, 1), (18, 0), (20, 0)):
         panel = _chosen(costs, index)
         assert len(_fronts(panel)) == blue
@@ -301,6 +302,15 @@ def test_a_click_on_a_layer_chooses_it(costs):
     assert clicked(10, 990) == 5  # a click on nothing changes nothing
 
 
+def test_boxes_are_as_tall_as_rows_and_as_deep_as_columns():
+    inputs = keras.Input((40, 80, 3))
+    outputs = keras.layers.Conv2D(20, 3, padding="same")(inputs)
+    pieces, _, _, channels = network._arrange(layers.layer_costs(keras.Model(inputs, outputs)))
+    for ((_, (height, width, depth)),), count in zip(pieces, (3, 20), strict=True):
+        assert depth == 2 * height
+        assert width == pytest.approx(max(count * height / 40 / channels, 2))
+
+
 def test_boxes_have_a_front_a_top_and_a_side():
     front, top, side = (np.full((1, 1, 3), value, np.uint8) for value in (100, 150, 200))
     paths = boxes.box((50, 20), (40, 30, 50), (front, top, side))
@@ -310,42 +320,119 @@ def test_boxes_have_a_front_a_top_and_a_side():
     assert paths[2].points == [(50, 50), (37, 77), (77, 77), (90, 50)]
 
 
+def test_pooling_is_shown_before_and_after_in_the_same_colors(cell):
+    random = np.random.default_rng(0)
+    before = random.random((1, 224, 224, 4)) - 0.5
+    after = before.reshape(1, 112, 2, 112, 2, 4).max(axis=(2, 4))
+    large, small = cell("01", "plots.heat", before=before, after=after).every()
+    assert np.array_equal(large.array.reshape(32, 2, 32, 2).max(axis=(1, 3)), small.array)
+    assert large.scale == small.scale
+
+
 FC1_448 = 14 * 14 * 512 * 4096 + 4096
 
 
 @pytest.mark.parametrize(
-    ("exercise", "answer", "right", "word"),
+    ("answer", "right", "word"),
     [
-        ("index_of", None, None, "Replace None"),
-        ("index_of", 13, True, "model.layers[13]"),
-        ("index_of", 14, False, "counts from 0"),
-        ("index_of", 10, False, "convolutions only"),
-        ("index_of", 9, False, "convolutions only"),
-        ("index_of", "block4", False, "one number"),
-        ("conv_parameters", None, None, "Fill in"),
-        ("conv_parameters", lambda a, b: None, None, "Fill in"),
-        ("conv_parameters", lambda a, b: (9 * a + 1) * b, True, "agrees with Keras"),
-        ("conv_parameters", lambda a, b: 9 * a * b, False, "bias"),
-        ("conv_parameters", lambda a, b: 9 * a * b + a, False, "not 1792"),
-        ("conv_parameters", lambda a, b: 1792, False, "not 36928"),
-        ("conv_parameters", lambda a, b: a / 0, False, "ZeroDivisionError"),
-        ("conv_parameters", lambda a, b: "many", False, "'many'"),
-        ("larger_photo", None, None, "Replace None"),
-        ("larger_photo", FC1_448, True, "411,045,888"),
-        ("larger_photo", 102_764_544, False, "as it is"),
-        ("larger_photo", 2 * 102_764_544, False, "how many times"),
-        ("larger_photo", 4 * 102_764_544, False, "one bias"),
-        ("larger_photo", FC1_448 - 4096, False, "bias"),
-        ("larger_photo", 7, False, "too small"),
-        ("work_of_larger_photo", None, None, "Replace None"),
-        ("work_of_larger_photo", "4 times as many", True, "448 × 448"),
-        ("work_of_larger_photo", "the same", False, "more places"),
-        ("work_of_larger_photo", "2 times as many", False, "Both"),
-        ("work_of_larger_photo", "16 times as many", False, "once each"),
-        ("work_of_larger_photo", 4, False, "one of"),
+        (None, None, "Replace None"),
+        (FC1_448, True, "411,045,888"),
+        ("411,045,888", True, "every one of their weights"),
+        (float(FC1_448), True, "100,352"),
+        (np.int64(FC1_448), True, "100,352"),
+        (102_764_544, False, "as it is"),
+        (2 * 7 * 7 * 512 * 4096 + 4096, False, "how many times"),
+        (2 * 102_764_544, False, "how many times"),
+        (4 * 102_764_544, False, "one bias"),
+        (FC1_448 - 4096, False, "bias"),
+        (14 * 14 * 512, False, "How many weights and biases"),
+        (7, False, "What shape would block5_pool"),
+        ("many", False, "one number"),
     ],
 )
-def test_the_exercises_judge(full, exercise, answer, right, word):
-    judgement = getattr(lesson_01, exercise)(answer, full)
+def test_the_larger_photo_is_judged(full, answer, right, word):
+    judgement = lesson_01.larger_photo(answer, full)
+    assert judgement.right is right
+    assert word in repr(judgement)
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "word"),
+    [
+        (None, None, "Replace None"),
+        ("stay the same", True, "e^10"),
+        ("Stay the same ", True, "before and after"),
+        ("STAY THE SAME", True, "their sum"),
+        ("all grow", False, "always 1"),
+        ("get more alike", False, "closer to one another"),
+        ("the largest grows", False, "larger differences"),
+        ("the same", False, "one of"),
+        (1, False, "one of"),
+        ("", False, "one of"),
+    ],
+)
+def test_ten_more_is_judged(answer, right, word):
+    judgement = lesson_01.ten_more(answer, [3, 1, 0], 10)
+    assert judgement.right is right
+    assert word in repr(judgement)
+
+
+def test_powers_too_large_for_the_computer_change_no_verdict():
+    for scores, more in (([3, 1, 0], 1000), ([900, 1, 0], 10)):
+        assert lesson_01.ten_more("stay the same", scores, more).right
+        assert lesson_01.ten_more("the largest grows", scores, more).right is False
+
+
+def _loops(maps, size, keep=lambda window: window.max(axis=(0, 1))):
+    rows, cols, channels = maps.shape
+    pooled = np.zeros((rows // size, cols // size, channels))
+    for r in range(rows // size):
+        for c in range(cols // size):
+            pooled[r, c] = keep(maps[r * size : (r + 1) * size, c * size : (c + 1) * size])
+    return pooled
+
+
+def _reshaped(maps, size):
+    rows, cols = maps.shape[0] // size, maps.shape[1] // size
+    cut = maps[: rows * size, : cols * size]
+    return cut.reshape(rows, size, cols, size, -1).max(axis=(1, 3))
+
+
+def _keras(maps, size):
+    return np.asarray(keras.layers.MaxPooling2D(size)(maps[np.newaxis]))[0]
+
+
+def _running(maps, size):
+    return np.maximum.reduce([maps[k : k - size or None] for k in range(size)])
+
+
+def _spoils(maps, size):
+    maps[:] = 0
+    return maps
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "word"),
+    [
+        (None, None, "Fill in"),
+        (lambda maps, size: None, None, "Fill in"),
+        (_loops, True, "leftovers included"),
+        (_reshaped, True, "4 shapes"),
+        (_keras, True, "4 shapes"),
+        (lambda m, s: _loops(m, s, lambda w: w.mean(axis=(0, 1))), False, "averages"),
+        (lambda m, s: _loops(m, s, lambda w: w.min(axis=(0, 1))), False, "smallest"),
+        (lambda m, s: _loops(m, s, lambda w: w[0, 0]), False, "first number"),
+        (lambda m, s: _loops(m, s, lambda w: w.max()), False, "each channel by itself"),
+        (lambda m, s: _loops(m, 2), False, "use size"),
+        (lambda m, s: np.maximum(_loops(m, s), 0), False, "below 0"),
+        (lambda m, s: m.reshape(3, 2, 3, 2, 3).max(axis=(1, 3)), False, "ValueError"),
+        (_running, False, "your function gives"),
+        (_spoils, False, "changes what it was given"),
+        (lambda m, s: print(m.max()), False, "return it instead"),
+        (3, False, "a function"),
+    ],
+)
+def test_max_pool_is_judged(answer, right, word):
+    judgement = lesson_01.max_pool(answer)
     assert judgement.right is right
     assert word in repr(judgement)

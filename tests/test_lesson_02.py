@@ -1,10 +1,9 @@
-"""Lesson 02: filter and map shapes, the filter bank, names that mislead, the exercises."""
+"""Lesson 02: filter and map shapes, the filter bank, other networks' layers, the exercises."""
 
 import matplotlib
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from helpers import filters, layers, plots, widgets
 from helpers.exercises import lesson_02
@@ -45,35 +44,37 @@ def others():
         ]
 
 
-def test_the_filter_table_is_exact(vgg16):
-    assert layers.filter_shapes(vgg16) == [(name, shape) for _, name, shape, _, _ in TABLE]
-
-
-def test_the_feature_map_table_is_exact(vgg16):
-    assert layers.feature_map_shapes(vgg16) == [
-        (index, name, (None, side, side, shape[-1])) for index, name, shape, side, _ in TABLE
-    ]
-
-
-def test_the_parameter_formula_holds_in_every_row(vgg16):
-    for _, name, shape, _, parameters in TABLE:
-        assert layers.conv_parameters(*shape) == parameters
-        assert vgg16.get_layer(name).count_params() == parameters
+def test_the_tables_are_exact(vgg16):
+    found = []
+    for index, layer in enumerate(vgg16.layers):
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel, biases = layer.get_weights()
+            assert biases.shape == kernel.shape[3:]
+            _, side, cols, count = layer.output.shape
+            assert (cols, count) == (side, kernel.shape[3])
+            found.append((index, layer.name, kernel.shape, side, layer.count_params()))
+    assert found == TABLE
+    for *_, (rows, cols, depth, count), _, parameters in TABLE:
+        assert rows * cols * depth * count + count == parameters
     assert sum(row[-1] for row in TABLE) == vgg16.count_params() == 14_714_688
 
 
-def test_names_mislead_and_the_helper_is_not_misled(others):
+def test_what_the_lesson_says_of_other_networks(others):
     resnet, mobilenet = others
     assert sum("conv" in layer.name for layer in resnet.layers) == 172
-    assert len(layers.conv_layers(resnet)) == 53
     assert sum("conv" in layer.name for layer in mobilenet.layers) == 5
-    convolutions = layers.conv_layers(mobilenet)
-    assert len(convolutions) == 35
-    assert not any(layer.use_bias for layer in convolutions)
-    for network in others:
-        for layer in layers.conv_layers(network):
-            shape = tuple(layer.kernel.shape)
-            assert layer.count_params() == layers.conv_parameters(*shape, bias=layer.use_bias)
+    convolutions = [layers.conv_layers(network) for network in others]
+    assert [len(found) for found in convolutions] == [53, 35]
+    assert sum("conv" in layer.name for layer in convolutions[1]) == 1
+    assert sum(layer.name.endswith("_0_conv") for layer in convolutions[0]) == 4  # on shortcuts
+    assert all(layer.use_bias for layer in convolutions[0])
+    assert sum(layer.filters for layer in convolutions[0]) == 26_560
+    assert not any(layer.use_bias for layer in convolutions[1])
+    depthwise = [x for x in mobilenet.layers if isinstance(x, keras.layers.DepthwiseConv2D)]
+    assert len(depthwise) == 17 and not set(depthwise) & set(convolutions[1])
+    for network, found in zip(others, convolutions, strict=True):
+        norms = [x for x in network.layers if isinstance(x, keras.layers.BatchNormalization)]
+        assert {id(layer.output) for layer in found} <= {id(norm.input) for norm in norms}
     # ResNet50 and MobileNetV2 as their papers count them: 3.8 and 0.3 billion multiply-adds
     work = [sum(cost.multiply_adds for cost in layers.layer_costs(model)) for model in others]
     assert [round(count / 1e9, 1) for count in work] == [3.9, 0.3]
@@ -111,6 +112,7 @@ def test_any_bank_fits_its_picture(shape, data):
     picture = plots.filter_boxes(_kernel(shape), "some_layer", chosen)
     bank, one = picture.every()
     assert len({mark.words for mark in bank.marks if isinstance(mark, Label)}) == shape[-1]
+    assert one.title.startswith(f"filter {chosen}: ")
     assert [*bank.clicks.values["number"]] == [*range(shape[-1])]
     points = np.concatenate([mark.points for mark in one.marks if isinstance(mark, Path)])
     assert points.min() >= 0
@@ -128,7 +130,7 @@ def test_the_grid_shows_the_weights_for_channel_0(shape, columns):
     found = _slices(bank, 3, 3, columns, shape[-1])
     np.testing.assert_allclose(found, expected.transpose(2, 0, 1), atol=0.51)
     words = f"{limit:#.2g}"
-    assert bank.scale == ("RdBu_r", f"≤ −{words}", f"≥ +{words}", "weight 0", "")
+    assert bank.scale == ("BrBG_r", f"≤ −{words}", f"≥ +{words}", "weight 0", "")
 
 
 def test_filters_are_numbered_along_the_rows_of_the_grid():
@@ -137,7 +139,8 @@ def test_filters_are_numbered_along_the_rows_of_the_grid():
     assert [label.words for label in labels] == [str(number) for number in range(64)]
     large, _ = plots.filter_boxes(_kernel((3, 3, 3, 512)), "many").every()
     assert [*large.left.values()] == [str(number) for number in range(0, 512, 32)]
-    np.testing.assert_allclose([*large.left], (np.arange(16) + 0.5) * len(large.array) / 16)
+    middles = (np.arange(16) + 0.5) * len(large.array) / 16
+    np.testing.assert_allclose([*large.left], middles, atol=1)  # of the array's rows
 
 
 @pytest.mark.parametrize("count", [64, 128, 512])
@@ -168,7 +171,7 @@ def test_the_enlarged_filter_is_a_box_of_its_weights():
     weights = [*box[:, :, 0].ravel(), *box[0].T.ravel(), *box[:, -1].ravel()]
     shades = np.repeat([1, 0.93, 0.82], [6, 12, 8])
     limit = filters.ranges(kernel).limit
-    palette = matplotlib.colormaps["RdBu_r"](np.clip(np.array(weights) / limit, -1, 1) / 2 + 0.5)
+    palette = matplotlib.colormaps["BrBG_r"](np.clip(np.array(weights) / limit, -1, 1) / 2 + 0.5)
     np.testing.assert_allclose(colors, palette[:, :3] * 255 * shades[:, None], atol=4)
     front, right = points[:6], points[18:]
     cell = np.ptp(front[0], axis=0)
@@ -183,8 +186,8 @@ def test_a_deep_filter_shows_its_first_and_last_slices():
     kernel = _kernel((3, 3, 64, 2))
     _, one = plots.filter_boxes(kernel, "deep", 1, limit=1.0).every()
     colors, _ = _cells(one)
-    assert len(colors) == (9 + 2 * 3 * 2) + (9 + 2 * 3 * 6)  # fronts, and tops and sides
-    palette = matplotlib.colormaps["RdBu_r"]
+    assert len(colors) == (9 + 2 * 3 * 2) + (9 + 2 * 3 * 4)  # fronts, and tops and sides
+    palette = matplotlib.colormaps["BrBG_r"]
     for cells, channel in ((colors[:9], 62), (colors[21:30], 0)):  # the back is drawn first
         weights = kernel[:, :, channel, 1].ravel()
         expected = palette(np.clip(weights, -1, 1) / 2 + 0.5)[:, :3] * 255
@@ -193,16 +196,21 @@ def test_a_deep_filter_shows_its_first_and_last_slices():
     assert words == ["•", "•", "•", "3 rows", "3 cols", "64 channels"]
 
 
-def test_the_words_count_weights_and_parameters():
-    kernel = _kernel((3, 3, 64, 128))
-    _, one = plots.filter_boxes(kernel, "some_layer", 7).every()
-    assert one.title == "filter 7"
-    assert one.note == "3 × 3 × 64 = 576 weights + 1 bias\nall: 128 × 577 = 73,856 parameters"
-    _, one = plots.filter_boxes(kernel, "some_layer", 7, biases=False).every()
-    assert one.note == "3 × 3 × 64 = 576 weights, no bias\nall: 128 × 576 = 73,728 parameters"
+def test_the_words_count_weights():
+    _, one = plots.filter_boxes(_kernel((3, 3, 64, 128)), "some_layer", 7).every()
+    assert one.title == "filter 7: 3 × 3 × 64 = 576 weights"
     _, one = plots.filter_boxes(_kernel((1, 1, 1, 1)), "tiny").every()
     words = [mark.words for mark in one.marks if isinstance(mark, Label)]
     assert words == ["1 row", "1 col", "1 channel"]
+
+
+@pytest.mark.parametrize("depth", [3, 64, 512])
+def test_the_enlarged_filter_fills_its_panel(depth):
+    _, one = plots.filter_boxes(_kernel((3, 3, depth, 64)), "some_layer").every()
+    points = np.concatenate([mark.points for mark in one.marks if isinstance(mark, Path)])
+    high, wide = np.ptp(points, axis=0)
+    assert wide > 0.75 * one.shape[1]
+    assert high > 0.85 * one.shape[0]
 
 
 @pytest.mark.parametrize(
@@ -228,6 +236,9 @@ def test_the_figure_has_its_size_and_leaves_the_kernel_alone(vgg16):
     before = kernel.copy()
     width, height = plots.filter_boxes(kernel, "block1_conv1", chosen=5).figure().get_size_inches()
     assert 8 < width < 10 and 6 < height < 7
+    for limit, low in ((0.5, "−0.50"), (0.001, "≤ −0.0010")):  # is there a weight beyond it?
+        bank, _ = plots.filter_boxes(kernel, "block1_conv1", 5, limit=limit).every()
+        assert bank.scale.low == low
     np.testing.assert_array_equal(kernel, before)
 
 
@@ -251,15 +262,14 @@ def test_picture_and_caption_follow_the_sliders(explorer, vgg16):
     picture = explorer.picture
     one = layers.kernel_and_bias(vgg16.get_layer("block1_conv1"))[0][..., 63]
     assert picture.caption == (
-        "Layer block1_conv1: a bank of 64 filters, each a box of 3 rows × 3 cols × 3 channels. "
-        "Filter 63 is framed and enlarged; its 27 weights lie between "
+        "block1_conv1, filter 63 of 64: 3 × 3 × 3 = 27 weights between "
         f"{one.min():.2g} and {one.max():.2g}.".replace("-", "−")
     )
     bank, enlarged = picture.every()
     assert bank.title == "block1_conv1: slice 0 of all 64 filters"
-    assert enlarged.title == "filter 63"
+    assert enlarged.title == "filter 63: 3 × 3 × 3 = 27 weights"
     layer.value = "block4_conv2"
-    assert "3 rows × 3 cols × 512 channels" in explorer.picture.caption
+    assert "3 × 3 × 512 = 4,608 weights" in explorer.picture.caption
     assert explorer.picture.every()[0].clicks.cols == 32
 
 
@@ -270,28 +280,148 @@ def test_no_explorer_without_convolutions():
 
 
 @pytest.mark.parametrize(
-    ("exercise", "answer", "right", "word"),
+    ("answer", "right", "word"),
     [
-        ("depth", None, None, "Replace None"),
-        ("depth", 256, True, "256 deep"),
-        ("depth", 512, False, "next layer's"),
-        ("depth", 3, False, "rows or columns"),
-        ("depth", 128, False, "how many leave"),
-        ("depth", 64, False, "too small"),
-        ("numbers_in_a_filter", None, None, "Replace None"),
-        ("numbers_in_a_filter", 577, True, "73,856"),
-        ("numbers_in_a_filter", 576, False, "added once"),
-        ("numbers_in_a_filter", 9, False, "one slice"),
-        ("numbers_in_a_filter", 73_856, False, "whole layer"),
-        ("numbers_in_a_filter", 1_153, False, "how deep"),
-        ("filters_for_grey", None, None, "Replace None"),
-        ("filters_for_grey", "only the first layer's", True, "3 × 3 × 1"),
-        ("filters_for_grey", "no layer's", False, "nothing to look at"),
-        ("filters_for_grey", "every layer's", False, "does their number change"),
-        ("filters_for_grey", 1, False, "one of"),
+        (None, None, "Replace None"),
+        (5 * 5 * 256 + 1, True, "6,400 weights and 1 bias"),
+        ("6,401", True, "256 channels"),
+        (np.int64(6401), True, "256 channels"),
+        (6400, False, "added once"),
+        (32 * 6401, False, "whole layer, which"),
+        (26 * 256, False, "added once"),
+        (6400 + 32, False, "has one"),
+        (32 * 6400, False, "layer's kernel"),
+        (9 * 256 + 1, False, "not 3 × 3"),
+        (25 * 32 + 1, False, "how many filters"),
+        (76, False, "first layer"),
+        (26, False, "single channel"),
+        (25 * 512 + 1, False, "leave block 4"),
+        (7000, False, "How many rows, columns and channels"),
+        ("many", False, "one number"),
     ],
 )
-def test_the_exercises_judge(vgg16, exercise, answer, right, word):
-    judgement = getattr(lesson_02, exercise)(answer, vgg16)
+def test_a_new_layer(vgg16, answer, right, word):
+    judgement = lesson_02.new_layer(answer, vgg16)
     assert judgement.right is right
-    assert word in repr(judgement)
+    assert word in judgement.reason
+
+
+@pytest.mark.parametrize("number", range(12))
+def test_which_map(vgg16, number):
+    names, shape = lesson_02.four_layers(number, vgg16)
+    assert sorted(names) == [f"block{n}_conv1" for n in (1, 2, 3, 4)]
+    layer = next(x for x in layers.conv_layers(vgg16) if tuple(x.kernel.shape) == shape)
+    truth, side = names.index(layer.name) + 1, layer.output.shape[1]
+    for form in (truth, str(truth), float(truth)):
+        assert lesson_02.which_map(form, number, vgg16).right
+    for wrong in {1, 2, 3, 4} - {truth}:
+        judgement = lesson_02.which_map(wrong, number, vgg16)
+        seen = vgg16.get_layer(names[wrong - 1]).output.shape[1]
+        assert judgement.right is False and f"Map {wrong} is {seen} × {seen}" in judgement.reason
+        assert f"{side} × {side}" not in judgement.reason  # what is right is not given away
+    for wrong, word in ((side, "its size"), (0, "1, 2, 3 or 4"), (5, "1, 2, 3"), ("a", "number")):
+        judgement = lesson_02.which_map(wrong, number, vgg16)
+        assert judgement.right is False and word in judgement.reason
+    assert lesson_02.which_map(None, number, vgg16).right is None
+
+
+def test_any_number_draws_maps_and_many_orders(vgg16):
+    assert len({tuple(lesson_02.four_layers(n, vgg16)[0]) for n in range(500)}) == 24
+    assert len({lesson_02.four_layers(n, vgg16)[1] for n in range(99)}) == 4
+    assert lesson_02.four_layers(-7.0, vgg16) == lesson_02.four_layers(7, vgg16)
+
+
+def _fold(kernel, bias, gamma, beta, mean, variance):
+    scale = gamma / np.sqrt(variance + 0.001)
+    return kernel * scale, (bias - mean) * scale + beta
+
+
+def test_folding_answers_as_both_layers_do():
+    draw = np.random.default_rng(0)
+    norm = keras.layers.BatchNormalization()
+    stack = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(4, 3), norm])
+    gamma, beta, mean = draw.normal(size=(3, 4))
+    norm.set_weights([gamma, beta, mean, draw.uniform(0.1, 2, 4)])
+    kernel, bias = stack.layers[0].get_weights()
+    folded, biases = _fold(kernel, bias, *norm.get_weights())
+    batch = draw.normal(size=(2, 8, 8, 3)).astype(np.float32)
+    expected = keras.ops.conv(batch, folded.astype(np.float32)) + biases
+    np.testing.assert_allclose(stack(batch), expected, atol=1e-4)
+    assert norm.epsilon == lesson_02.EPSILON
+
+
+def _in_float32(*arrays):
+    return tuple(np.float32(part) for part in _fold(*(np.float32(array) for array in arrays)))
+
+
+def _slow(k, b, g, be, m, v):
+    scale = g / (v + 0.001) ** 0.5
+    return [np.stack([k[..., f] * scale[f] for f in range(len(b))], -1), be + scale * (b - m)]
+
+
+def _changing(k, b, g, be, m, v):
+    k *= g / np.sqrt(v + 0.001)
+    return k, (b - m) * g / np.sqrt(v + 0.001) + be
+
+
+def _no_epsilon(k, b, g, be, m, v):
+    return k * g / np.sqrt(v), (b - m) * g / np.sqrt(v) + be
+
+
+def _no_root(k, b, g, be, m, v):
+    return k * g / (v + 0.001), (b - m) * g / (v + 0.001) + be
+
+
+def _no_gamma(k, b, g, be, m, v):
+    return _fold(k, b, 1, be, m, v)
+
+
+def _wrong_axis(k, b, g, be, m, v):
+    return k * (g / np.sqrt(v + 0.001))[:, None], _fold(k, b, g, be, m, v)[1]
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "word"),
+    [
+        (None, None, "Fill in"),
+        (lambda *a: None, None, "Fill in"),
+        (_fold, True, "both layers"),
+        (_in_float32, True, "both layers"),
+        (_slow, True, "both layers"),
+        (_no_epsilon, False, "Where is ε"),
+        (_no_root, False, "root of variance"),
+        (
+            lambda k, b, g, be, m, v: _fold(k, b, g, be, m, (v**0.5 + 0.001) ** 2 - 0.001),
+            False,
+            "before its root",
+        ),
+        (lambda k, b, g, be, m, v: _fold(k, b, g, be, 0, v), False, "Where is the mean"),
+        (_no_gamma, False, "Where is γ"),
+        (_wrong_axis, False, "last axis"),
+        (_changing, False, "changes what it was given"),
+        (lambda k, *a: (k, _fold(k, *a)[1]), False, "The kernel is scaled"),
+        (lambda k, b, *a: (_fold(k, b, *a)[0], _fold(k, 0, *a)[1] + b), False, "scaled as well"),
+        (lambda k, b, *a: _fold(k, 0 * b, *a), False, "old bias?"),
+        (
+            lambda k, b, g, be, m, v: (
+                _fold(k, b, g, be, m, v)[0],
+                _fold(k, b, g, be, 0, v)[1] - m,
+            ),
+            False,
+            "The mean is subtracted before",
+        ),
+        (lambda k, b, g, be, m, v: _fold(k, b, g, be, -m, v), False, "not added"),
+        (lambda k, b, g, be, m, v: _fold(k, b, g, 0, m, v), False, "Where is β"),
+        (lambda k, b, g, be, m, v: _fold(k, b + be, g, 0, m, v), False, "β is added after"),
+        (lambda *a: _fold(*a)[::-1], False, "return two arrays"),
+        (lambda *a: _fold(*a)[0], False, "return two arrays"),
+        (lambda *a: 3, False, "return two arrays"),
+        (lambda *a: print(_fold(*a)[1]), False, "prints its answer"),
+        (lambda k, *a: (2 * k, 2 * a[0]), False, "other numbers"),
+        (7, False, "a function"),
+    ],
+)
+def test_folding_is_judged(vgg16, answer, right, word):
+    judgement = lesson_02.fold(answer, vgg16)
+    assert judgement.right is right, judgement
+    assert word in judgement.reason

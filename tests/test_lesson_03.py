@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
+from scipy.spatial.distance import pdist
 
 from helpers import filters, images, models, plots, widgets
 from helpers.exercises import lesson_03 as exercises
 from helpers.layers import find_conv, kernel_and_bias
-from helpers.plots import filter_rankings, panels
+from helpers.plots import panels
 from helpers.plots.page import Picture
-from helpers.plots.panels import Label, Path
+from helpers.plots.panels import Label, Path, Scale
 from helpers.widgets import browser
 
 SCALES = filters.WEIGHT_SCALES
@@ -46,8 +46,8 @@ kernels = hnp.arrays(
 @given(kernels)
 @settings(max_examples=60, deadline=None)
 def test_each_filter_fills_0_to_1_and_keeps_its_order(kernel):
-    scaled = filters.normalize(kernel)
-    assert scaled.min() >= 0 and scaled.max() <= 1 + 1e-6
+    scaled = filters.positions(kernel, "0–1 per filter", filters.ranges(kernel))
+    assert scaled.min() >= 0 and scaled.max() <= 1
     for f in range(kernel.shape[-1]):
         one, before = scaled[..., f].ravel(), kernel[..., f].ravel()
         if np.ptp(before) == 0:
@@ -55,16 +55,6 @@ def test_each_filter_fills_0_to_1_and_keeps_its_order(kernel):
         else:
             assert one[before.argmin()] == 0 and one[before.argmax()] == pytest.approx(1)
             assert (np.diff(one[before.argsort(kind="stable")]) >= 0).all()
-
-
-@given(kernels)
-@settings(max_examples=60, deadline=None)
-def test_zero_lands_where_it_is_said_to(kernel):
-    """A 0 put into the filter, scaled with it, has the brightness that zero_level gives."""
-    kernel[0, 0, 0] = 0
-    np.testing.assert_allclose(
-        filters.normalize(kernel)[0, 0, 0], filters.zero_level(kernel), atol=1e-6
-    )
 
 
 @given(kernels, st.floats(0.01, 100))
@@ -82,19 +72,20 @@ def test_by_layer_one_scale_for_all(kernel):
     by_layer = filters.positions(kernel, "0–1 per layer", filters.ranges(kernel))
     low, high = kernel.min(), kernel.max()
     np.testing.assert_allclose(by_layer, (kernel - low) / (high - low), atol=1e-6)
-    assert np.ptp(filters.zero_level(kernel)) > 0.1, "by filter, zero is no fixed grey"
 
 
-def test_a_filter_without_negative_weights_has_its_zero_below_black():
-    kernel = np.linspace(1, 3, 9, dtype=np.float32).reshape(3, 3, 1, 1)
-    assert filters.zero_level(kernel)[0] == pytest.approx(-0.5)
+def test_the_limit_of_few_weights_that_are_not_0_is_the_largest():
+    kernel = np.zeros((3, 3, 3, 8), np.float32)
+    assert filters.ranges(kernel).limit == 1
+    kernel[1, 1, 0, 0] = -0.25
+    assert filters.ranges(kernel).limit == 0.25
 
 
-def test_signed_scale(kernel):
+def test_0_is_mid_gray(kernel):
     found = filters.ranges(kernel)
     beyond = np.abs(kernel) > found.limit
     assert 0.02 < beyond.mean() <= 0.03
-    scaled = filters.positions(kernel, "signed", found)
+    scaled = filters.positions(kernel, "0 is mid-gray", found)
     assert (scaled[kernel > found.limit] == 1).all() and (scaled[kernel < -found.limit] == 0).all()
     np.testing.assert_array_equal(np.sign(scaled - 0.5), np.sign(kernel))
 
@@ -123,46 +114,11 @@ def test_channel_0_is_blue_as_prepare_makes_it(kernel):
 def test_a_filter_for_red_light_has_a_red_picture():
     red = np.zeros((3, 3, 3, 1), np.float32)
     red[:, :, 2] = 1
-    picture = filter_rankings.rgb_tiles(red)[0]
+    picture = _tile(plots.rgb_filters(red), 0, 1, 1)
     assert (picture == (255, 128, 128)).all()
 
 
 # comparing
-
-
-@given(kernels)
-@settings(max_examples=40, deadline=None)
-def test_pairs_have_their_cosines(kernel):
-    flat = kernel.reshape(-1, kernel.shape[-1]).astype(float)
-    lengths = np.maximum(np.linalg.norm(flat, axis=0), 1e-9)
-    wanted = flat.T @ flat / np.outer(lengths, lengths)
-    pairs = filters.near_duplicates(kernel, count=10_000)
-    assert len({pair[:2] for pair in pairs}) == len(pairs) == len(wanted) * (len(wanted) - 1) // 2
-    for pair in pairs:
-        assert pair.cosine == pytest.approx(wanted[pair.first, pair.second], abs=1e-9)
-        assert abs(pair.cosine) <= 1
-
-
-def test_near_duplicates_finds_planted_ones(random_kernel):
-    planted = random_kernel.copy()
-    planted[..., 40] = 7 * planted[..., 3]
-    planted[..., 50] = -0.1 * planted[..., 9]
-    twin, *others = filters.near_duplicates(planted, 4)
-    assert twin[:2] == (3, 40) and twin.cosine == pytest.approx(1)
-    values = [pair.cosine for pair in others]
-    assert values == sorted(values, reverse=True)
-    assert all(pair.first < pair.second for pair in others)
-    opposite = filters.near_duplicates(planted, 1, opposite=True)[0]
-    assert opposite[:2] == (9, 50) and opposite.cosine == pytest.approx(-1)
-
-
-@given(kernels)
-@settings(max_examples=40, deadline=None)
-def test_slice_similarity_is_the_mean_cosine_of_all_pairs_of_slices(kernel):
-    depth = kernel.shape[2]
-    for f, found in enumerate(filters.slice_similarity(kernel)):
-        pairs = filters.near_duplicates(kernel[:, :, :, f].reshape(-1, 1, 1, depth), 10_000)
-        assert found == pytest.approx(np.mean([pair.cosine for pair in pairs]), abs=1e-9)
 
 
 def test_color_blind_and_color_opponent():
@@ -203,7 +159,7 @@ def test_spots_and_flat_filters_have_no_direction():
 
 def test_an_edge_between_two_colors_of_one_brightness_has_a_direction():
     kernel = np.stack([COLS, -COLS, 0 * COLS], axis=2)[..., None]
-    assert not kernel.sum(axis=2).any(), "grey to a color-blind eye"
+    assert not kernel.sum(axis=2).any(), "gray to a color-blind eye"
     found = filters.orientation(kernel)
     assert found.angle[0] == pytest.approx(90) and found.strength[0] == pytest.approx(1)
 
@@ -222,61 +178,7 @@ def test_turning_a_filter_turns_its_angle(kernel):
 # smoothness
 
 
-def test_smoothness_of_the_extremes():
-    constant = np.ones((3, 3, 2, 4), np.float32)
-    board = constant * (1 - 2 * ((ROWS + COLS) % 2)).reshape(3, 3, 1, 1).astype(np.float32)
-    assert filters.smoothness(constant) == pytest.approx(1)
-    assert filters.smoothness(board) == pytest.approx(-1)
-    assert filters.smoothness(0 * constant) == 0
-
-
-def test_strong_filters_count_no_more_than_weak_ones(random_kernel):
-    uneven = random_kernel * np.geomspace(0.01, 100, 64).astype(np.float32)
-    assert filters.smoothness(uneven) == pytest.approx(filters.smoothness(random_kernel), abs=1e-6)
-
-
-def test_trained_filters_really_are_trained(kernel, random_kernel):
-    """The bundled first layer is smoother than a random one, and than its own weights shuffled."""
-    trained, untrained = filters.smoothness(kernel), filters.smoothness(random_kernel)
-    assert trained > 0.3 and abs(untrained) < 0.1
-    shuffled = filters.shuffled_smoothness(kernel, times=200)
-    assert trained > shuffled.max() + 5 * shuffled.std()
-    chance = filters.shuffled_smoothness(random_kernel, times=200)
-    assert chance.min() < untrained < chance.max(), "random weights pass for shuffled ones"
-
-
-def test_shuffling_only_moves_weights_and_is_repeatable(kernel):
-    first = filters.shuffled_smoothness(kernel, times=5)
-    np.testing.assert_array_equal(first, filters.shuffled_smoothness(kernel, times=5))
-    assert not np.array_equal(first, filters.shuffled_smoothness(kernel, times=5, seed=1))
-    constant = np.ones((3, 3, 2, 4), np.float32)
-    assert filters.shuffled_smoothness(constant, times=3) == pytest.approx([1, 1, 1])
-
-
 # bad input
-
-
-@pytest.mark.parametrize(
-    ("call", "words"),
-    [
-        (lambda k: filters.normalize(k[0]), r"shape \(rows, cols, in, out\)"),
-        (lambda k: filters.near_duplicates(k * np.float32(np.nan)), "NaN"),
-        (
-            lambda k: filters.positions(k, "loud", filters.ranges(k)),
-            "0–1 per filter, 0–1 per layer",
-        ),
-        (lambda k: filters.as_rgb(k[:, :, :2]), "3 color channels"),
-        (lambda k: filters.slice_similarity(k[:, :, :1]), "single slice"),
-        (lambda k: filters.smoothness(k[:1, :1]), "no neighboring"),
-        (lambda k: plots.filter_grid(k, channel=3), "input channels 0 to 2"),
-        (lambda k: plots.filter_grid(k, page=1), "pages 0 to 0"),
-        (lambda k: plots.filter_slices(k, [3, 64]), "64 filters, 0 to 63"),
-    ],
-)
-def test_bad_input_is_refused_in_one_sentence(kernel, call, words):
-    with pytest.raises(ValueError, match=words) as caught:
-        call(kernel)
-    assert "\n" not in str(caught.value)
 
 
 # pictures
@@ -293,79 +195,65 @@ def _names(panel):
     return [mark.words for mark in panel.marks if isinstance(mark, Label)]
 
 
-def test_every_picture_fits_a_page(kernel, random_kernel, vgg16, cell):
-    similar, pairs = filters.slice_similarity(kernel), filters.near_duplicates(kernel, 5)
+def _rgb(kernel, f):
+    """A filter in color, 0 at mid-gray, as the lesson makes it by hand."""
+    one = kernel[:, :, ::-1, f]
+    return np.rint(255 * (0.5 + one / (2 * np.abs(one).max())))
+
+
+def test_every_picture_fits_a_page(kernel, vgg16, cell):
     kernel2 = kernel_and_bias(find_conv(vgg16, "block1_conv2"))[0]
+    strong, alike = np.arange(64), filters.slice_similarity(kernel)
     pictures = [
         plots.filter_grid(kernel),
         plots.every_slice(kernel2, "block1_conv2"),
-        plots.slice_extremes(kernel, similar),
-        plots.orientation_fan(kernel, filters.orientation(kernel)),
-        cell("03", "plots.filter_slices", kernel=kernel, chosen=range(8)),
-        cell("03", "plots.weight_table", kernel=kernel, strong=0, odd=1),
-        cell("03", "Picture([plots.rgb_filters", kernel=kernel),
-        cell("03", "::-1], range(8)", kernel=kernel),
-        cell("03", "zip(twins", kernel=kernel, twins=pairs, opposites=pairs),
-        cell("03", "plots.rgb_filters(random", kernel=kernel, random_kernel=random_kernel),
+        cell("03", '"the six strongest"', kernel=kernel, filters=filters),
+        cell("03", "Picture([three, many", model=vgg16),
+        cell("03", "Picture([plots.rgb_filters(kernel)])", kernel=kernel, f=0, rgb=_all(kernel)),
+        cell("03", "slices {title}", kernel=kernel, strong=strong, alike=alike),
+        cell("03", "clearest stripes", kernel=kernel, strong=strong, filters=filters),
+        cell("03", "a light square", model=vgg16, kernel=kernel, images=images, edge=3),
     ]
     for picture in pictures:
         assert isinstance(picture, Picture)
         width, height = picture.figure().get_size_inches() * 100
-        assert 750 <= width <= 1020 and 80 <= height <= 1100
+        assert 580 <= width <= 1020 and 80 <= height <= 1100
         assert all(panel.title for panel in picture.every())
 
 
-def test_filter_slices_show_the_chosen_filters_in_two_scales(kernel, cell):
+def _all(kernel):
+    return np.stack([_rgb(kernel, f) / 255 for f in range(kernel.shape[3])], axis=-1)
+
+
+def test_filter_slices_have_a_filter_in_each_row_and_a_channel_in_each_column(kernel):
     chosen = [53, 2, 54]
-    own, signed = cell("03", "plots.filter_slices", kernel=kernel, chosen=chosen).every()
-    limit = np.sort(np.abs(kernel).ravel())[int(np.ceil(kernel.size * 0.97)) - 1]
-    for column, f in enumerate(chosen):
+    limit = np.sort(np.abs(kernel), axis=None)[int(0.97 * kernel.size)]
+    panel = plots.filter_slices(kernel, chosen)
+    own = plots.filter_slices(kernel, chosen, scale="0–1 per filter", channels=[2, 1, 0])
+    for row, f in enumerate(chosen):
         low, high = kernel[..., f].min(), kernel[..., f].max()
         for channel in range(3):
             weights = kernel[:, :, channel, f]
-            shown = _tile(own, channel * 3 + column, 3, 3)
+            shown = _tile(panel, row * 3 + channel, 3, 3)
+            np.testing.assert_allclose(
+                shown, 127 + np.clip(weights / limit, -1, 1) * 127, atol=0.51
+            )
+            shown = _tile(own, row * 3 + 2 - channel, 3, 3)
             np.testing.assert_allclose(shown, (weights - low) / (high - low) * 254, atol=0.51)
-            shown = _tile(signed, channel * 3 + column, 3, 3)
-            expected = 127 + np.clip(weights / limit, -1, 1) * 127
-            np.testing.assert_allclose(shown, expected, atol=0.51)
-    assert _names(own) == _names(signed) == ["53", "2", "54"]
-    assert list(own.left.values()) == ["0: blue light", "1: green light", "2: red light"]
-    assert signed.scale.cmap == panels.SIGNED and f"{limit:.2g}" in signed.scale.high
-    assert "red is +, blue is −" in signed.title
+    assert list(panel.left.values()) == ["filter 53", "filter 2", "filter 54"]
+    assert list(panel.top.values()) == ["blue", "green", "red"] == list(own.top.values())[::-1]
+    low, high = (panels.number(end, ".2g") for end in (kernel.min(), kernel.max()))
+    scale = plots.filter_slices(kernel, chosen, scale="0–1 per layer").scale
+    assert scale == Scale(panels.GRAY, low, high)
+    assert panel.scale == Scale(panels.GRAY, f"≤ −{limit:.2g}", f"≥ +{limit:.2g}", "0")
 
 
-def test_scaling_hides_says_the_numbers_of_the_channel_and_filters_asked_for(kernel):
-    for chosen, channel in (([3, 8], 0), ([8, 3], 2)):
-        tables = [
-            [plots.weight_table(kernel, f, channel, scale, "") for f in chosen]
-            for scale in ("signed", "0–1 per layer", "0–1 per filter")
-        ]
-        for f, weights, layer, own in zip(chosen, *tables, strict=True):
-            slice_, zero = kernel[:, :, channel, f], filters.zero_level(kernel)[f]
-            said = [[float(w.replace("−", "-")) for w in row] for row in weights.words]
-            np.testing.assert_allclose(said, 1000 * slice_, atol=0.051)
-            by_layer = (slice_ - kernel.min()) / np.ptp(kernel)
-            np.testing.assert_allclose(np.array(layer.words, float), by_layer, atol=0.0051)
-            by_filter = filters.normalize(kernel)[:, :, channel, f]
-            np.testing.assert_allclose(np.array(own.words, float), by_filter, atol=0.0051)
-            np.testing.assert_allclose(own.array, by_filter * 254, atol=0.51)
-            assert own.note == f"0 becomes {zero:.2f}"
-            assert f"filter {f}:" in weights.title
-
-
-def test_charts_show_the_numbers_they_are_of(cell):
-    zeros = np.array([0.75, 0.25, 0.5])
-    strip = cell("03", "colorbar(strip", zeros=zeros).axes[0]
-    assert strip.images[0].get_array().tolist() == [[0.25, 0.5, 0.75]]
-    assert strip.images[0].get_clim() == (0, 1) and "0.25 to 0.75" in strip.get_title()
-    shuffled = np.array([0.1, 0.1, 0.15, 0.2])
-    names = {"trained_value": 0.41, "random_value": 0.02, "shuffled": shuffled}
-    chart = cell("03", "ax.hist", **names).axes[0]
-    heights = {round(bar.get_x(), 3): bar.get_height() for bar in chart.patches}
-    assert heights[0.1] == 2 and sum(heights.values()) == 4
-    lines = {line.get_label(): line.get_xdata()[0] for line in chart.lines}
-    assert lines == {"random: 0.02": 0.02, "trained: 0.41": 0.41}
-    assert chart.get_xlabel() and chart.get_ylabel() == "shuffles"
+def test_deeper_slices_are_named_by_their_channel(vgg16):
+    kernel = kernel_and_bias(find_conv(vgg16, "block1_conv2"))[0]
+    panel = plots.filter_slices(kernel, [1], channels=[5, 63])
+    assert list(panel.top.values()) == ["channel 5", "channel 63"]
+    places = filters.positions(kernel, "0 is mid-gray", filters.ranges(kernel))[:, :, 63, 1]
+    np.testing.assert_allclose(_tile(panel, 1, 1, 2), 254 * places, atol=0.51)
 
 
 def test_every_slice_shows_each_weight_of_4096_slices_in_its_place(vgg16):
@@ -381,103 +269,62 @@ def test_every_slice_shows_each_weight_of_4096_slices_in_its_place(vgg16):
         assert {(k, 0), (k, 192), (0, k), (192, k)} <= corners, "a line after every slice"
 
 
-def test_color_pictures_are_of_the_filters_they_name(kernel, random_kernel, cell):
-    colors, wrong = filter_rankings.rgb_tiles(kernel), filter_rankings.rgb_tiles(kernel[:, :, ::-1])
+def test_every_eighth_filter_and_channel_is_named():
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 17, 40)).astype(np.float32)
+    panel = plots.every_slice(kernel, "odd").every()[0]
+    assert [*panel.top.values()] == ["0", "8", "16", "24", "32"]
+    assert [*panel.left.values()] == ["0", "8", "16"]
+
+
+def test_color_pictures_are_of_the_filters_they_name(kernel):
     panel = plots.rgb_filters(kernel)
-    assert (_tile(panel, 19, 4, 16) == colors[19]).all() and _names(panel)[19] == "19"
-    above, below = cell("03", "::-1], range(8)", kernel=kernel).every()
-    assert (_tile(above, 4, 1, 8) == colors[4]).all() and above.title == "read as BGR: right"
-    assert (_tile(below, 7, 1, 8) == wrong[7]).all() and below.title == "read as RGB: wrong"
-    names = {"kernel": kernel, "random_kernel": random_kernel}
-    trained, random = cell("03", "plots.rgb_filters(random", **names).every()
-    assert (_tile(trained, 9, 8, 8) == colors[9]).all() and trained.title.startswith("trained")
-    assert (_tile(random, 9, 8, 8) == filter_rankings.rgb_tiles(random_kernel)[9]).all()
-
-
-def test_slice_extremes_show_both_ends_and_their_slices(kernel):
-    values = filters.slice_similarity(kernel)
-    least, most = plots.slice_extremes(kernel, values, 4).every()
-    for panel, f in ((least, values.argmin()), (most, values.argmax())):
-        assert _names(panel)[0] == f"{f}: {panels.number(values[f])}"
-        assert (_tile(panel, 0, 4, 4) == filter_rankings.rgb_tiles(kernel)[f]).all()
-        for line, channel in ((1, 2), (2, 1), (3, 0)):  # red, green, blue light
-            weights = kernel[:, :, channel, f]
-            places, _ = panels.signed(weights, np.abs(kernel[..., f]).max())
-            shown = _tile(panel, 4 * line, 4, 4).astype(int)
-            assert np.abs(shown - panels.palette(panels.SIGNED)[places]).max() <= 8
-    assert list(least.left.values())[1:] == ["red light", "green light", "blue light"]
-
-
-def _squares(panel):
-    """The top, left, bottom and right of each filter: it has nine cells of one color."""
-    cells = [m.points for m in panel.marks if isinstance(m, Path) and m.fill]
-    points = np.array(cells).reshape(-1, 9 * 4, 2)
-    return np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1).tolist()
-
-
-def test_fan_puts_each_filter_where_its_stripes_point(kernel):
-    one = kernel[..., :3]
-    found = filters.Orientation(np.array([0.0, 90.0, 135.0]), np.array([1.0, 0.5, 0.8]))
-    panel = plots.orientation_fan(one, found).every()[0]
-    squares = _squares(panel)
-    middles = [((left + right) / 2, bottom) for _, left, bottom, right in squares]
-    center = np.array([490, 465])
-    for (x, y), angle, strength in zip(np.array(middles) - center, *found, strict=True):
-        assert np.degrees(np.arctan2(-y, x)) % 180 == pytest.approx(angle, abs=1e-6)
-        assert np.hypot(x, y) == pytest.approx(430 * strength)
-    fills = [m.fill for m in panel.marks if isinstance(m, Path) and m.fill]
-    expected = filter_rankings.rgb_tiles(one).reshape(-1, 3)
-    assert fills == ["#" + bytes(color.tolist()).hex() for color in expected]
-    for f, (_, left, _, right) in enumerate(squares):
-        at = pytest.approx((left + right) / 2)
-        assert any(m.words == str(f) and m.col == at for m in panel.marks if type(m) is Label)
-
-
-def test_fan_moves_filters_apart(kernel):
-    panel = plots.orientation_fan(kernel, filters.orientation(kernel)).every()[0]
-    corners = np.array(_squares(panel))[:, :2]
-    apart = np.abs(corners[:, None] - corners) / (32 + 12, 32)
-    np.fill_diagonal(apart[:, :, 0], 9)
-    assert (apart.max(axis=-1) > 0.7).all(), "numbers and filters hardly overlap"
-
-
-def test_pairs_say_their_cosines(kernel, cell):
-    alike, opposite = filters.near_duplicates(kernel, 2), filters.near_duplicates(kernel, 2, True)
-    names = {"kernel": kernel, "twins": alike, "opposites": opposite}
-    columns = cell("03", "zip(twins", **names).panels
-    for column, pairs in zip(columns, zip(alike, opposite, strict=True), strict=True):
-        for panel, pair in zip(column, pairs, strict=True):
-            assert panel.title == f"cosine {pair.cosine:.2f}"
-            assert _names(panel) == [str(pair.first), str(pair.second)]
-            colors = filter_rankings.rgb_tiles(kernel)
-            assert (_tile(panel, 1, 1, 2) == colors[pair.second]).all()
+    assert (_tile(panel, 19, 4, 16) == _rgb(kernel, 19)).all() and _names(panel)[19] == "19"
+    panel = plots.rgb_filters(kernel, [7, 4], "two", 2, 200, ["seven", "four"])
+    assert (_tile(panel, 1, 1, 2) == _rgb(kernel, 4)).all()
+    assert _names(panel) == ["seven", "four"] and panel.title == "two"
 
 
 def test_a_page_shows_each_slice_in_its_place(kernel):
-    picture = plots.filter_grid(kernel, 2, 0, "signed", "block1_conv1", "red")
+    picture = plots.filter_grid(kernel, 2, 0, "0 is mid-gray", "block1_conv1", "red")
     grid, legend = picture.every()
-    expected, _ = panels.signed(kernel[:, :, 2, 19], filters.ranges(kernel).limit)
+    limit = filters.ranges(kernel).limit
+    expected = panels.places(kernel[:, :, 2, 19], -limit, limit)
     assert (_tile(grid, 19, 8, 8) == expected).all() and _names(grid)[19] == "19"
     weights = kernel[:, :, 2]
-    assert f"smallest {panels.number(weights.min(), '.2g')}, " in legend.note
+    low, high = (panels.number(end, ".2g") for end in (weights.min(), weights.max()))
+    assert legend.note.endswith(f"smallest {low}, largest {high}")
     assert f"{(weights < 0).mean():.0%} of these weights are negative" in picture.caption
     assert "red light" in grid.title and legend.scale == grid.scale
 
 
+def test_a_grid_has_the_rows_and_columns_asked_for(kernel):
+    picture = plots.filter_grid(kernel, 1, page=1, grid=(2, 5), name="block1_conv1")
+    panel, limit = picture.panels[0], filters.ranges(kernel).limit
+    assert _names(panel) == [str(f) for f in range(10, 20)]
+    negative, of_layer = (np.mean(part < 0) for part in (kernel[:, :, 1, 10:20], kernel[:, :, 1]))
+    assert abs(negative - of_layer) > 0.01
+    assert f"{negative:.0%} of these weights are negative" in picture.caption
+    expected = panels.places(kernel[:, :, 1, 17], -limit, limit)
+    assert (_tile(panel, 7, 2, 5) == expected).all()
+    last = plots.filter_grid(kernel, page=6, grid=(2, 5)).panels[0]
+    assert _names(last) == ["60", "61", "62", "63"]
+
+
 def test_the_histogram_stands_on_its_color_bar(kernel):
-    places, _ = panels.signed(kernel[:, :, 1], filters.ranges(kernel).limit)
+    limit = filters.ranges(kernel).limit
+    places = panels.places(kernel[:, :, 1], -limit, limit)
     counts = np.bincount(places.ravel() // 5, minlength=51)
     hill = plots.filter_grid(kernel, 1).every()[1].marks[0]
     rows = np.array([row for row, _ in hill.points])[1:-1]
     np.testing.assert_allclose(rows, 60 - 60 * counts.repeat(2) / counts.max())
     kernel = np.abs(kernel) + np.float32(0.001)
-    for scale, zero in (("signed", 0.5), ("0–1 per layer", 0)):
+    for scale, zero in (("0 is mid-gray", 0.5), ("0–1 per layer", 0)):
         legend = plots.filter_grid(kernel, scale=scale).every()[1]
         hill, tick = (mark for mark in legend.marks if isinstance(mark, Path))
         assert {col for _, col in tick.points} == {51 * zero}
         rows = np.array([row for row, _ in hill.points])
         assert rows.min() == 0 and len(rows) == 2 * 51 + 2
-        if scale == "signed":
+        if scale == "0 is mid-gray":
             assert (rows[1:50] == 60).all(), "no weight is negative"
     legend = plots.filter_grid(kernel, scale="0–1 per filter").every()[1]
     assert len(legend.marks) >= 2
@@ -506,7 +353,7 @@ def test_explorer_ranges_follow_the_layer(explorer, vgg16):
 def test_explorer_picture_and_caption_follow_every_control(explorer, vgg16):
     controls, arrays, captions = explorer.controls, [], []
     for changes in (
-        {"layer": "block3_conv1", "channel": 0, "page": 1, "scale": "signed"},
+        {"layer": "block3_conv1", "channel": 0, "page": 1, "scale": "0 is mid-gray"},
         {"channel": 5},
         {"page": 4},
         {"scale": "0–1 per filter"},
@@ -559,37 +406,141 @@ def test_explorer_takes_other_models_and_refuses_those_without_filters():
 # exercises
 
 
-def test_exercise_red_channel():
-    assert exercises.red_channel(2).right is True
-    for wrong, word in ((0, "blue"), (1, "green")):
-        judged = exercises.red_channel(wrong)
-        assert judged.right is False and word in judged.reason
-    assert exercises.red_channel(None).right is None
+def _judged(judge, *rest, right, wrong):
+    """Every right form is right, and every wrong answer gets its reason."""
+    for answer in right:
+        assert judge(answer, *rest).right is True, answer
+    for answer, word in wrong:
+        judged = judge(answer, *rest)
+        assert judged.right is False and word in judged.reason, (answer, judged)
+    assert judge(None, *rest).right is None
 
 
-def test_exercise_slices(vgg16):
-    assert exercises.slices(128 * 256, vgg16).right is True
-    for wrong, word in ((256, "128 slices"), (128, "256 filters"), (294_912, "every weight")):
-        judged = exercises.slices(wrong, vgg16)
-        assert judged.right is False and word in judged.reason
-    assert exercises.slices(None, vgg16).right is None
+@pytest.mark.parametrize("f", [0, 53])
+def test_exercise_mid_gray(kernel, f):
+    one = kernel[..., f].astype(float)
+    low, high = one.min(), one.max()
+    truth = (low + high) / 2
+    _judged(
+        exercises.mid_gray,
+        kernel,
+        f,
+        right=[
+            truth,
+            str(truth),
+            np.float32(truth),
+            f" {truth:.4g} ",
+            np.array([truth]),
+        ],
+        wrong=[
+            (0, "smallest and largest weight decide"),
+            (0.5, "brightness"),
+            ((high - low) / 2, "half the range"),
+            (-low / (high - low), "backward"),
+            (one.mean(), "mean of its weights"),
+            (np.median(one), "median"),
+            ((kernel.min() + kernel.max()) / 2, "layer's middle"),
+            ((one[:, :, 0].min() + one[:, :, 0].max()) / 2, "slice 0 alone"),
+            (truth * 0.97, "give three digits"),
+            (7, "first hint"),
+        ],
+    )
 
 
-def test_exercise_zero_level(vgg16, kernel):
-    low, high = kernel[..., 0].min(), kernel[..., 0].max()
-    assert exercises.zero_level(-low / (high - low), vgg16).right is True
-    for wrong, word in ((0, "negative"), (0.5, "signed"), (high / (high - low), "smallest")):
-        judged = exercises.zero_level(wrong, vgg16)
-        assert judged.right is False and word in judged.reason
-    assert exercises.zero_level(None, vgg16).right is None
+@pytest.mark.parametrize("number", [51, 34, 0])
+def test_exercise_which_map(kernel, number):
+    four = exercises.four_filters(number, kernel)
+    assert len(set(four)) == 4 and number in four
+    assert four == exercises.four_filters(np.int64(number), kernel)
+    right = "ABCD"[four.index(number)]
+    unit = filters.unit_filters(kernel)
+    cosines = {f: float((unit[..., f] * unit[..., number]).sum()) for f in four}
+    wrong = [(x, f"filter {f}'s") for x, f in zip("ABCD", four, strict=True) if f != number]
+    wrong += [(x, f"{cosines[four['ABCD'.index(x)]]:.2f}") for x, _ in wrong]
+    forms = [right, right.lower(), f" {right} "]
+    _judged(exercises.which_map, number, kernel, right=forms, wrong=[*wrong, ("E", "one of 'A'")])
+    assert exercises.which_map(right, number, kernel).reason.count("filter") == 4
 
 
-def test_exercise_centered():
-    def right(weight, limit):
-        return min(max((weight / limit + 1) / 2, 0), 1)
+def test_the_right_map_stands_in_any_place(kernel):
+    at = {exercises.four_filters(f, kernel).index(f) for f in range(64)}
+    assert at == {0, 1, 2, 3}
 
-    assert exercises.centered(right).right is True
-    assert exercises.centered(lambda weight, limit: 0.5 + weight / (2 * limit)).right is False
-    assert exercises.centered(lambda weight, limit: weight / limit).right is False
-    assert exercises.centered(lambda weight, limit: None).right is None
-    assert exercises.centered(None).right is None
+
+def test_a_filter_too_faint_to_see_is_not_set_beside_another(kernel):
+    unit = filters.unit_filters(kernel)
+    longest = np.sqrt(np.square(kernel).sum(axis=(0, 1, 2))).max()
+    strong, faint = kernel.copy(), kernel.copy()
+    strong[..., 5], faint[..., 5] = (-unit[..., 51] * longest / part for part in (5, 20))
+    assert 5 in exercises.four_filters(51, strong)
+    assert 5 not in exercises.four_filters(51, faint)
+
+
+def test_exercise_stitched():
+    def page(slices, grid, order=(0, 2, 1, 3)):
+        _, rows, cols = slices.shape
+        parts = slices.reshape(*grid, rows, cols).transpose(order)
+        return parts.reshape(grid[0] * rows, grid[1] * cols)
+
+    def lines(slices, grid):
+        rows, cols = grid
+        return np.vstack([np.hstack(slices[k * cols : (k + 1) * cols]) for k in range(rows)])
+
+    def loop(slices, grid):
+        high, wide = slices.shape[1:]
+        made = np.zeros((grid[0] * high, grid[1] * wide))
+        for k, one in enumerate(slices):
+            row, col = k // grid[1] * high, k % grid[1] * wide
+            made[row : row + high, col : col + wide] = one
+        return made
+
+    def printing(slices, grid):
+        print(page(slices, grid))
+
+    _judged(
+        exercises.stitched,
+        right=[page, lines, loop, lambda s, g: page(s, g).tolist()],
+        wrong=[
+            (lambda s, g: page(s, g, (0, 1, 2, 3)), "torn apart"),
+            (lambda s, g: page(s, g[::-1]), "(rows, cols)"),
+            (lambda s, g: page(s.reshape(*g[::-1], *s.shape[1:]).swapaxes(0, 1)
+                               .reshape(s.shape), g), "down the columns"),
+            (lambda s, g: page(s.swapaxes(1, 2), g), "your function gives"),
+            (lambda s, g: s.reshape(24, 24), "raised ValueError"),
+            (printing, "return it"),
+            ("page", "a function"),
+        ],
+    )  # fmt: skip
+    assert exercises.stitched(lambda slices, grid: None).right is None
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda k: filters.ranges(k[0]), r"shape \(rows, cols, in, out\)"),
+        (
+            lambda k: filters.positions(k, "loud", filters.ranges(k)),
+            "0–1 per filter, 0–1 per layer",
+        ),
+        (lambda k: filters.as_rgb(k[:, :, :2]), "3 color channels"),
+        (lambda k: filters.slice_similarity(k[:, :, :1]), "single slice"),
+        (lambda k: plots.filter_grid(k, channel=3), "input channels 0 to 2"),
+        (lambda k: plots.filter_grid(k, page=1), "pages 0 to 0"),
+        (lambda k: plots.filter_grid(k, page=8, grid=(2, 4)), "pages 0 to 7"),
+        (lambda k: plots.filter_grid(k, grid=(0, 4)), "both at least 1"),
+        (lambda k: exercises.four_filters(64, k), "filters 0 to 63, not 64"),
+        (lambda k: plots.filter_slices(k, [3, 64]), "64 filters, 0 to 63"),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence(kernel, call, words):
+    with pytest.raises(ValueError, match=words) as caught:
+        call(kernel)
+    assert "\n" not in str(caught.value)
+
+
+def test_slice_similarity_is_the_mean_cosine_of_all_pairs_of_slices(kernel):
+    depth = kernel.shape[2]
+    for f, found in enumerate(filters.slice_similarity(kernel)):
+        slices = kernel[:, :, :, f].reshape(-1, depth).T.astype(np.float64)
+        cosines = 1 - pdist(slices, "cosine")
+        assert found == pytest.approx(cosines.mean(), abs=1e-6)

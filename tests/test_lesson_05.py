@@ -5,7 +5,7 @@ import pytest
 
 from helpers import activations, brightness, images, models, plots, widgets
 from helpers.exercises import lesson_05 as exercises
-from helpers.plots import panels
+from helpers.plots import blocks, panels
 from helpers.quiet import keras
 from helpers.receptive_field import receptive_field
 
@@ -112,10 +112,9 @@ def test_a_page_says_how_many_channels_are_dead_and_numbers_zero(explorer, first
     picture = explorer.picture
     dead = activations.dead_channels(maps) + 64
     assert len(dead) > 0
-    for words in (picture.caption, picture.every()[0].note):
-        assert f"dead (×): {len(dead)} of 64" in words
-        assert f"{np.mean(maps == 0):.0%} zeros in these" in words
-        assert "14 × 14 positions each" in words
+    assert f"dead (×): {len(dead)} of 64" in picture.caption
+    assert f"{np.mean(maps == 0):.0%} zeros for the photo" in picture.caption
+    assert "14 × 14 positions each" in picture.caption
     panel = grids(picture)[0]
     for channel in range(64, 128):
         empty = (tile(panel, channel, (14, 14)) == panels.NOTHING).all()
@@ -162,6 +161,16 @@ def test_two_photos_show_the_same_channels_in_the_same_colors(vgg16, photo, astr
             assert np.abs(bright[:, :, channel] - tile(panel, channel, (28, 28))).max() <= 4
 
 
+def test_a_channel_is_dead_if_it_is_0_on_both_photos_and_sizes_are_rows_and_cols():
+    maps = np.ones((2, 6, 9, 4), np.float32)
+    maps[0, ..., 0] = maps[:, ..., 1] = 0
+    layer = blocks.summed_up("odd", maps, ["percentile"])
+    photos = dict.fromkeys(("first", "second"), np.zeros((60, 90, 3), np.uint8))
+    caption = blocks.page(photos, layer, range(4), "percentile", "channels 0–3").caption
+    assert "odd, channels 0–3 of 4; 6 × 9 positions each." in caption
+    assert caption.endswith("50% zeros for first and 25% zeros for second; dead (×): 1 of 4.")
+
+
 def test_two_photos_must_be_of_one_size(vgg16, photo):
     with pytest.raises(ValueError, match="same size"):
         widgets.feature_map_pages(vgg16, photo, photo[:200])
@@ -197,123 +206,168 @@ def test_only_units_that_meet_padding_differ_on_an_even_photo(vgg16):
         assert (differs == ~inside).all(), name  # exactly those, with the bundled weights
 
 
-def test_the_white_frame_encloses_what_meets_no_padding(maps, vgg16):
-    fields = {name: receptive_field(vgg16, name) for name in maps}
-    deviations = {
-        name: np.linspace(0, 2, layer[0, :, :, 0].size).reshape(layer.shape[1:3])
-        for name, layer in maps.items()
-    }
-    for panel in plots.padding_reach(deviations, fields).panels:
-        side = panel.array.shape[0]
-        inside = fields[panel.title].inside((side, side), (224, 224))
-        (top, left), _, (bottom, right), _ = panel.marks[0].points
-        framed = np.zeros_like(inside)
-        framed[top:bottom, left:right] = True
-        assert (framed == inside).all()
-        assert f"{inside.sum():,} of {inside.size:,}" in panel.note
-        assert panel.array.max() == 254 and panel.scale.high == "200% off"
+def test_a_grid_shows_the_chosen_maps(first_maps):
+    maps = first_maps["block4_conv2"]
+    panel = plots.map_grid(maps, "some", [130, 7, 400], scale="shared", bar=False)
+    assert names(panel) == ["130", "7", "400"] and not panel.bar
+    bright = brightness.scaled(maps, "shared").astype(int)
+    for channel in (130, 7, 400):
+        assert np.abs(bright[:, :, channel] - tile(panel, channel, (28, 28))).max() <= 4
+    assert names(plots.map_grid(maps, "all")) == [str(channel) for channel in range(64)]
+    within = np.zeros(512), np.full(512, 1e9)
+    dark = plots.map_grid(maps, "dark", within=within)
+    assert not tile(dark, 7, (28, 28)).any()
 
 
-def test_where_every_field_meets_padding_there_is_no_frame(vgg16):
-    field = receptive_field(vgg16, "block5_conv3")
-    picture = plots.padding_reach({"x": np.eye(6)}, {"x": field})
-    assert not picture.panels[0].marks and "0 of 36" in picture.panels[0].note
+def test_the_picture_stitched_by_hand_is_drawn_once(cell):
+    figure = cell("05", "plt.imshow(grid", grid=np.zeros((1792, 1792)))
+    (drawn,) = figure.axes[0].images
+    assert drawn.get_array().shape == (1792, 1792)
 
 
-def test_frames_are_compared_in_the_same_colors(first_maps):
-    zeros = first_maps["block5_conv1"]
-    photo = zeros[::-1] * 0.5
-    channels = activations.by_activity(zeros)[:3]
-    picture = plots.bright_frames(zeros, photo, channels)
-    ring, inside = activations.edge_and_inside(zeros)
-    for channel, (above, below) in zip(channels, picture.panels, strict=True):
-        assert above.note == f"frame {ring[channel]:.2f}\ninside {inside[channel]:.2f}"
-        assert above.array.max() == 254 and below.array.max() == 127  # half as strong
-        assert float(below.scale.high) == pytest.approx(zeros[:, :, channel].max(), rel=0.01)
-    assert f"{ring[channels].mean():.2f} with zeros around" in picture.caption
+def test_charts_show_what_the_table_counts(cell):
+    layer = ["a", "b"]
+    zeros, dead = {"a": 0.25, "b": 0.5}, {"a": 0.0, "b": 0.125}
+    by_hand = {"a": (3, 1, -1), "b": (196, 16, -90)}
+    words = {"zeros": zeros, "dead": dead, "by_hand": by_hand, "every": dict.fromkeys(layer)}
+    charts = cell("05", "plots.bars", **words).every()
+    said = [[mark.words for mark in chart.marks if hasattr(mark, "words")] for chart in charts]
+    assert said == [["25%", "50%"], ["0%", "12%"], ["3", "196"]]
+    assert all([*chart.left.values()] == layer for chart in charts)
 
 
-def test_read_backs_show_greys_as_they_are(photo, cell):
-    grey = photo.mean(axis=-1) / 255
-    readings = {"half": activations.ReadBack(grey / 2, 0.5), "other": None}
-    names = {"grey": grey, "readings": readings, "six": ["half"], "activations": activations}
-    picture = cell("05", "mean_squares", **names)
-    first, half, coarse = picture.panels
-    assert np.abs(first.array / 254 - grey).max() < 0.02
-    assert np.abs(half.array / 254 - grey / 2).max() < 0.02
-    assert np.ptp(coarse.array[:16, :16]) == 0
-    assert coarse.array[0, 0] / 254 == pytest.approx(grey[:16, :16].mean(), abs=0.02)
-    share = activations.mean_squares(grey).share
-    assert half.note.startswith("50%") and coarse.note.startswith(f"{share:.0%}")
+def test_the_white_frames_enclose_the_units_that_see_the_pixel(cell):
+    ends = ["x", "a", "b"]
+    change = {"a": np.eye(8), "b": np.ones((4, 4))}
+    units = {"a": np.array([2, 3, 4]), "b": np.arange(4)}
+    first, second = cell("05", "plots.frame", ends=ends, change=change, units=units).panels
+    assert first.marks[0].points == [(2, 2), (2, 5), (5, 5), (5, 2)]
+    assert second.marks[0].points == [(0, 0), (0, 4), (4, 4), (4, 0)]
+    assert first.array.max() == 254 and second.scale.high == "1.00"
 
 
-def test_the_first_maps_of_a_layer_stand_beside_the_photo(photo, maps):
-    picture = plots.layer_maps({"a cat": photo}, maps["block3_conv1"], "block3_conv1")
-    assert picture.every()[0].title == "a cat"
-    assert names(grids(picture)[0]) == [str(channel) for channel in range(64)]
-    assert grids(picture)[0].scale.high == "its 99th percentile"
+# Exercises
 
 
-def test_charts_say_what_they_show(maps, vgg16, cell):
-    statistics = activations.statistics(maps)
-    fields = {name: receptive_field(vgg16, name) for name in maps}
-    profile = cell("05", "plots.bars", statistics=statistics, fields=fields).every()
-    expected = (
-        [layer.sparsity for layer in statistics],
-        [layer.dead / layer.channels for layer in statistics],
-        [fields[layer.name].size[0] for layer in statistics],
-    )
-    for panel, values, full in zip(profile, expected, (1, None, 224), strict=True):
-        ends = [max(col for _, col in m.points) for m in panel.marks if getattr(m, "fill", None)]
-        outline = panel.marks[0].points[2][1] if full else max(ends)
-        share = np.array(values) / (full or max(values))
-        np.testing.assert_allclose(ends, share * outline)
-        assert [*panel.left.values()] == [layer.name for layer in statistics]
-    readings = {k: activations.ReadBack(None, share) for k, share in (("a", 0.9), ("b", 0.2))}
-    chart = cell("05", "figure.legend", readings=readings, changes={"a": 0.5, "b": 0.1})
-    lines = {line.get_label(): list(line.get_ydata()) for line in chart.axes[0].lines}
-    (read, lost), (moved, gained) = lines.items()
-    assert "read back" in read and lost == [0.9, 0.2]
-    assert "moves 4 pixels" in moved and gained == [0.5, 0.1]
-    assert chart.axes[0].get_ylabel()
-    assert 9 <= chart.get_size_inches()[0] <= 10
+@pytest.mark.parametrize("right", [252, 252.0, "252", " 252 ", np.int64(252)])
+def test_field_exercise_takes_every_right_form(any_size, vgg16, right):
+    assert exercises.field_of_vgg19(right, any_size).right is True
+    assert exercises.field_of_vgg19(right, vgg16).right is True
 
 
 @pytest.mark.parametrize(
-    ("exercise", "right", "wrong"),
+    ("wrong", "reason"),
     [
-        ("field_size", 10, {8: "2 pixels apart", 9: "2 × 2 positions", 3: "kernel", 11: "large"}),
-        ("free_of_padding", 16, {4: "how many rows", 196: "all of them", 144: "outermost ring"}),
+        (196, "VGG16's"),
+        (202, "longer than one pixel"),
+        (224, "on *each* side"),
+        (280, "3 − 1 steps"),
+        (308, "does not double"),
+        (228, "there are three"),
+        (244, "in block 3"),
+        (300, "What does each"),
+        ("wide", "one number"),
+        ((252, 252), "one number"),
     ],
 )
-def test_number_exercises(vgg16, any_size, exercise, right, wrong):
-    judge = getattr(exercises, exercise)
-    assert judge(None, vgg16).right is None
-    assert judge(right, vgg16).right is True
-    assert judge(right, any_size).right is True
-    for answer, reason in wrong.items():
-        assert judge(answer, vgg16).right is False
-        assert reason in judge(answer, vgg16).reason
+def test_field_exercise_names_the_slip(vgg16, wrong, reason):
+    judged = exercises.field_of_vgg19(wrong, vgg16)
+    assert judged.right is False and reason in judged.reason
+    assert exercises.field_of_vgg19(None, vgg16).right is None
 
 
-def test_dead_channel_exercise():
-    assert exercises.count_dead(None).right is None
-    assert exercises.count_dead(lambda maps: None).right is None
-    assert exercises.count_dead(lambda maps: (maps.max(axis=(0, 1)) == 0).sum()).right is True
-    for wrong in (
-        lambda maps: (maps == 0).sum(),
-        lambda maps: (maps.mean(axis=(0, 1)) < 0.2).sum(),
-        lambda maps: (maps[0, 0] == 0).sum(),
-        lambda maps: 1,
-        lambda maps: maps.nothing,
-    ):
-        assert exercises.count_dead(wrong).right is False
+def test_vgg19_is_what_the_exercise_says(any_size):
+    vgg19 = keras.applications.VGG19(weights=None, include_top=False, input_shape=(None, None, 3))
+    size = receptive_field(vgg19, "block5_conv4").size[0]
+    assert exercises.field_of_vgg19(size, any_size).right is True
 
 
-def test_scale_exercise():
-    assert exercises.fair_scale(None).right is None
-    assert exercises.fair_scale("shared").right is True
-    for wrong in ("percentile", "min–max"):
-        assert exercises.fair_scale(wrong).right is False
-        assert "by itself" in exercises.fair_scale(wrong).reason
-    assert "one of" in exercises.fair_scale("log").reason
+@pytest.fixture(scope="module")
+def puzzle(vgg16, photo, astronaut):
+    """Four maps in another order, and what else the judge takes."""
+    both = np.stack([photo, astronaut, photo[::-1], astronaut[:, ::-1]])
+    own = activations.feature_maps(vgg16, images.prepare(both), 17)["block5_conv3"]
+    channel = int(activations.by_activity(own)[0])
+    return own[[2, 0, 1, 3]][..., channel], vgg16, both, "block5_conv3", channel
+
+
+@pytest.mark.parametrize("right", ["BCAD", "bcad", " B, C, A, D ", ["B", "C", "A", "D"], "b c a d"])
+def test_maps_exercise_takes_every_right_form(puzzle, right):
+    assert exercises.whose_maps(right, *puzzle).right is True
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("CABD", "from map to photo"),
+        ("ABCD", "Lay one over the other"),
+        ("DCAB", "Lay one over the other"),
+        ("BCA", "each of the letters ABCD once"),
+        ("BCAA", "each of the letters ABCD once"),
+        ("2314", "each of the letters ABCD once"),
+        (7, "each of the letters ABCD once"),
+        (["B", "C"], "each of the letters ABCD once"),
+    ],
+)
+def test_maps_exercise_names_the_slip(puzzle, wrong, reason):
+    judged = exercises.whose_maps(wrong, *puzzle)
+    assert judged.right is False and reason in judged.reason
+    assert exercises.whose_maps(None, *puzzle).right is None
+
+
+def test_maps_that_are_the_same_may_be_exchanged(puzzle):
+    _, model, photos, layer, channel = puzzle
+    twice = photos[[0, 0, 1, 1]]
+    own = activations.feature_maps(model, images.prepare(twice), layer)[layer][..., channel]
+    for right in ("ABCD", "BACD", "BADC"):
+        assert exercises.whose_maps(right, own, model, twice, layer, channel).right is True
+
+
+def in_loops(maps):
+    """Dead channels without NumPy's axes."""
+    count = 0
+    for channel in range(maps.shape[-1]):
+        if not maps[..., channel].any():
+            count += 1
+    return count
+
+
+@pytest.mark.parametrize(
+    "right",
+    [
+        lambda maps: (maps.max(axis=(0, 1, 2)) == 0).sum(),
+        lambda maps: int((maps == 0).all(axis=(0, 1, 2)).sum()),
+        lambda maps: np.array(float((~maps.any(axis=(0, 1, 2))).sum())),
+        lambda maps: len(activations.dead_channels(maps)),
+        in_loops,
+    ],
+)
+def test_dead_exercise_takes_every_right_form(right):
+    assert exercises.dead_on_all(right).right is True
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (lambda maps: (maps.max(axis=(0, 1, 2)) < 0.1).sum(), "leave out thresholds"),
+        (lambda maps: (maps.round(1) == 0).all(axis=(0, 1, 2)).sum(), "leave out thresholds"),
+        (lambda maps: (maps.mean(axis=(0, 1, 2)) < 1e-4).sum(), "leave out thresholds"),
+        (lambda maps: (maps == 0).any(axis=(0, 1, 2)).sum(), "A single 0 is enough"),
+        (lambda maps: (maps == 0).all(axis=(1, 2)).any(axis=0).sum(), "dead on some photo"),
+        (lambda maps: (maps == 0).sum(), "all zeros"),
+        (lambda maps: maps.any(axis=(0, 1, 2)).sum(), "do answer"),
+        (lambda maps: (maps.max(axis=(1, 2)) == 0).sum(), "each photo by itself"),
+        (lambda maps: (maps[0].max(axis=(0, 1)) == 0).sum(), "first photo only"),
+        (lambda maps: (maps.max(axis=(0, 1)) == 0).sum(), "One axis is missing"),
+        (lambda maps: (maps.max(axis=(0, 1, 2)) == 0).mean(), "share"),
+        (lambda maps: np.flatnonzero(~maps.any(axis=(0, 1, 2))), "channels' numbers"),
+        (lambda maps: print((maps == 0).all(axis=(0, 1, 2)).sum()), "return it"),
+        (lambda maps: maps.nothing, "raised AttributeError"),
+        (lambda maps: 1, "gives 1, not 2"),
+        (3, "a function"),
+    ],
+)
+def test_dead_exercise_names_the_slip(wrong, reason):
+    judged = exercises.dead_on_all(wrong)
+    assert judged.right is False and reason in judged.reason, judged
+    assert exercises.dead_on_all(lambda maps: None).right is None

@@ -1,12 +1,13 @@
 """Lesson 06: the cat–dog network, its maps in rows, its explorer and its exercises."""
 
+import re
+
 import numpy as np
 import pytest
 
 from helpers import activations, brightness, images, layers, models, plots, widgets
 from helpers.exercises import lesson_06 as exercises
-from helpers.plots import mosaics, panels
-from helpers.plots import representations as pictures
+from helpers.plots import mosaics, panels, representations as pictures
 from helpers.receptive_field import ReceptiveField, receptive_field
 
 NAMES = [f"{kind}{number}" for number in (1, 2, 3, 4) for kind in ("conv", "pool")]
@@ -88,44 +89,17 @@ def _names(panel):
     return [mark.words for mark in panel.marks if getattr(mark, "words", "×") != "×"]
 
 
-def test_rows_show_all_channels_or_the_chosen_ones(photos, cat_maps):
+def test_rows_show_all_channels_or_the_chosen_ones(cat_maps):
     every = plots.layer_rows(cat_maps, scale="standardized", columns=24, width=1000)
     for panel, (name, maps) in zip(every.panels, cat_maps.items(), strict=True):
         assert panel.title.startswith(name)
         assert _names(panel) == [str(channel) for channel in range(maps.shape[-1])]
     chosen = {name: activations.by_activity(maps)[:10] for name, maps in cat_maps.items()}
-    picture = plots.layer_rows(cat_maps, chosen, columns=5, photo=photos["chelsea"])
-    assert picture.panels[0].title == "the photo"
-    assert [_names(panel) for panel in picture.panels[1:]] == [
+    picture = plots.layer_rows(cat_maps, chosen, columns=5)
+    assert [_names(panel) for panel in picture.panels] == [
         [str(channel) for channel in channels] for channels in chosen.values()
     ]
-    assert [panel.bar for panel in picture.panels[1:]] == [False] * 7 + [True]
-
-
-def test_the_same_maps_are_as_bright_as_their_scale_says(cat_maps):
-    maps, channels = cat_maps["conv3"], [3, 9, 40]
-    picture = plots.same_map_scaled(maps, channels, "conv3")
-    for panel, scale in zip(picture.panels, pictures.SCALES, strict=True):
-        assert panel.title == f"conv3, {scale}"
-        bright = brightness.scaled(maps, scale)[:, :, channels]
-        assert panel.note == f"mean brightness {bright.mean():.0f} of 255"
-        for label, channel in zip(panel.marks, range(3), strict=True):
-            top = round(label.row + 2 * panel.array.shape[1] / panel.width)
-            shown = panel.array[top : top + 34, int(label.col) : int(label.col) + 34]
-            assert np.abs(bright[:, :, channel].astype(int) - shown).max() <= 4
-    largest = maps[:, :, channels].max(axis=(0, 1))
-    assert f"to {largest.max():.2f} (channel {channels[largest.argmax()]})" in picture.caption
-    assert f"from {largest.min():.2f} (channel" in picture.caption
-
-
-def test_bars_are_as_long_as_the_share_of_zeros(cat_maps, cell):
-    statistics = activations.statistics({**cat_maps, "none": np.zeros((2, 2, 3))})
-    zeros, dead = cell("06", "plots.bars", measured=statistics).every()
-    ends = [max(c for _, c in m.points) for m in zeros.marks if getattr(m, "fill", None)]
-    room = zeros.marks[0].points[2][1]  # of the outline: 100%
-    np.testing.assert_allclose(ends, [room * np.mean(m == 0) for m in cat_maps.values()] + [room])
-    assert _names(zeros)[-1] == "100%"
-    assert _names(dead) == [f"{layer.dead}" for layer in statistics] and _names(dead)[-1] == "3"
+    assert [panel.bar for panel in picture.panels] == [False] * 7 + [True]
 
 
 def test_verdicts_are_bars_from_0_to_1(photos):
@@ -133,9 +107,10 @@ def test_verdicts_are_bars_from_0_to_1(photos):
     picture = plots.verdicts(shown, np.array([0.1, 0.5, 0.94]))
     for (_, bar), dog in zip(picture.panels, (0.1, 0.5, 0.94), strict=True):
         outline, drawn, words = bar.marks
-        assert bar.title == "dog" and words.words == f"{dog:.0%}"
+        assert bar.title == f"answer: {'dog' if dog > 0.5 else 'cat'}"
+        assert words.words == f"{dog:.0%}"
         assert drawn.points[2][1] == pytest.approx(dog * outline.points[2][1])
-    assert [bar.note for _, bar in picture.panels] == ["0", "1", "2"]
+    assert [bar.note for _, bar in picture.panels] == [f"probability of dog\n{n}" for n in range(3)]
     assert "“dog”: 2." in picture.caption
     assert "none" in plots.verdicts(shown, np.zeros(3)).caption
 
@@ -152,7 +127,8 @@ def test_the_strongest_unit_and_its_field_are_framed(network, photos, cat_maps):
         box = np.clip(field.box(row, col), 0, 150)
         assert [*over.marks[0].points[0], *over.marks[0].points[2]] == box.tolist()
         assert f"is at row {row}, col {col}" in picture.caption
-        assert f"{np.mean(maps[:, :, channel] == 0):.0%} of them 0" in picture.caption
+        zeros, mean = np.mean(maps[:, :, channel] == 0), maps[:, :, channel].mean()
+        assert f"{zeros:.0%} of them 0, mean {mean:.2f}. The largest" in picture.caption
         (low, *_), (high, *_) = brightness.limits(maps[:, :, [channel]], "standardized")
         assert one.scale[1:3] == (panels.number(low, "#.3g"), panels.number(high, "#.3g"))
         bright = brightness.scaled(maps[:, :, [channel]], "standardized")[:, :, 0]
@@ -256,30 +232,136 @@ def test_the_explorers_picture_keeps_its_size(explorer):
 # Exercises
 
 
-def test_numbers_in_a_map(network):
-    assert exercises.numbers_in_map(None, network).right is None
-    assert exercises.numbers_in_map(34 * 34 * 128, network).right
-    assert "one of conv3's maps" in exercises.numbers_in_map(34 * 34, network).reason
-    assert "has learned" in exercises.numbers_in_map(73_856, network).reason
+#: At 0.4: 5 of 11 cats called cat, 8 of 12 dogs called dog; at 0.5 two more cats.
+LABELS = np.repeat(np.uint8([0, 1]), [11, 12])
+DOGS = np.repeat(np.float32([0.1, 0.45, 0.9, 0.8, 0.2]), [5, 2, 4, 8, 4])
 
 
-def test_the_heaviest_layer(network):
-    assert exercises.heaviest_layer(None, network).right is None
-    right = exercises.heaviest_layer("dense1", network)
-    assert right.right and "93%" in right.reason
-    assert exercises.heaviest_layer("conv4", network).right is False
-    assert "one of" in exercises.heaviest_layer("pool4", network).reason
+@pytest.mark.parametrize("right", [5, "5", 5.0, np.int64(5), " 5 ", np.array([5])])
+def test_cats_at_another_threshold(right):
+    judged = exercises.cats_called_cat(right, DOGS, LABELS)
+    assert judged.right and "5 of the 11 cats" in judged.reason
 
 
-def test_brightness_must_survive_a_dead_channel():
-    def naive(value, mean, spread):
-        return min(max((value - mean) / spread * 64 + 128, 0), 255)
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (6, "called dogs now"),
+        (7, "That is for 0.5"),
+        (13, "all photos called rightly"),
+        (8, "dogs that are called dogs"),
+        (9, "all photos called cat"),
+        (5 / 11, "their share"),
+        (4, "dogs that are called cats"),
+        (3, "first hint"),
+        ("most", "one number"),
+    ],
+)
+def test_slips_in_counting_cats(wrong, reason):
+    judged = exercises.cats_called_cat(wrong, DOGS, LABELS)
+    assert judged.right is False and reason in judged.reason, judged
 
-    def safe(value, mean, spread):
-        return naive(value, mean, spread) if spread > 0 else 128
 
-    assert exercises.brightness(lambda value, mean, spread: None).right is None
-    assert exercises.brightness(safe).right
-    wrong = exercises.brightness(naive)
-    assert wrong.right is False and "ZeroDivisionError" in wrong.reason
-    assert exercises.brightness(lambda v, m, s: (v - m) / (s or 1) * 64 + 128).right is False
+def test_a_cat_at_the_threshold_is_called_cat():
+    assert exercises.cats_called_cat(2, np.float32([0.1, 0.5, 0.7]), np.zeros(3), 0.5).right
+
+
+def test_cats_not_counted_yet():
+    assert exercises.cats_called_cat(None, DOGS, LABELS).right is None
+
+
+@pytest.mark.parametrize("number", range(0, 40, 3))
+def test_the_pool_riddle_has_one_answer(cat_maps, number):
+    question, choices = exercises.pool_riddle(number, cat_maps["conv3"], cat_maps["pool3"])
+    again, _ = exercises.pool_riddle(-number, cat_maps["conv3"], cat_maps["pool3"])
+    assert np.array_equal(question, again) and list(choices) == [*"ABCD"]
+    judged = {letter: exercises.which_pool(letter, question, choices) for letter in choices}
+    (right,) = (letter for letter, judgement in judged.items() if judgement.right)
+    assert choices[right].max() == question.max()
+    assert f"Every number of {right}" in judged[right].reason
+    for letter in set(choices) - {right}:
+        row, col = (int(k) for k in re.findall(r"row (\d+), col (\d+)", judged[letter].reason)[0])
+        four = question[2 * row : 2 * row + 2, 2 * col : 2 * col + 2]
+        differs = np.abs(choices[letter] - question.reshape(17, 2, 17, 2).max(axis=(1, 3)))
+        assert differs[row, col] == pytest.approx(differs.max()), "where it shows most"
+        assert f"{letter} has {choices[letter][row, col]:.2f}" in judged[letter].reason
+        assert judged[letter].reason.endswith(f"there is {four.max():.2f}.")
+
+
+def test_no_map_of_the_pool_riddle_is_dead():
+    conv = np.random.default_rng(0).random((8, 8, 12))
+    conv[..., ::2] = 0
+    pool = conv.reshape(4, 2, 4, 2, 12).max(axis=(1, 3))
+    for number in range(10):
+        question, choices = exercises.pool_riddle(number, conv, pool)
+        assert question.any() and all(found.any() for found in choices.values())
+
+
+def test_the_pool_riddle_takes_letters_in_any_form(cat_maps):
+    question, choices = exercises.pool_riddle(1, cat_maps["conv4"], cat_maps["pool4"])
+    (right,) = (k for k in choices if exercises.which_pool(k, question, choices).right)
+    assert exercises.which_pool(f" {right.lower()} ", question, choices).right
+    assert exercises.which_pool(None, question, choices).right is None
+    for wrong in ("E", 1, "pool3", ["A"], choices["A"]):
+        judged = exercises.which_pool(wrong, question, choices)
+        assert judged.right is False and "one of 'A', 'B'" in judged.reason
+
+
+def _levels(maps, spread, axis=(0, 1), middle=128):
+    with np.errstate(all="ignore"):
+        scaled = (maps - maps.mean(axis=axis)) / spread(maps.mean(axis=axis), maps.std(axis=axis))
+        return np.clip(scaled * 64 + middle, 0, 255)
+
+
+STANDARDIZING = {
+    "where": lambda m: _levels(m, lambda mean, s: np.where(s > 0, s, 1)),
+    "a little more": lambda m: _levels(m, lambda mean, s: s + 1e-5),
+    "at least": lambda m: _levels(m, lambda mean, s: np.maximum(s, 1e-6)),
+    "whole levels": lambda m: _levels(m, lambda mean, s: s + 1e-7).astype(np.uint8),
+    "the helper": lambda m: brightness.scaled(m, "standardized"),
+}
+
+
+@pytest.mark.parametrize("way", STANDARDIZING)
+def test_all_ways_to_survive_a_spread_of_0(way):
+    judged = exercises.standardize(STANDARDIZING[way])
+    assert judged.right, judged
+
+
+def _prints(maps):
+    print(STANDARDIZING["where"](maps))
+
+
+def _in_place(maps):
+    maps -= maps.mean(axis=(0, 1))
+    return np.clip(maps / (maps.std(axis=(0, 1)) + 1e-5) * 64 + 128, 0, 255)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        (lambda m: _levels(m, lambda mean, s: s), "divides by 0"),
+        (lambda m: _levels(m, lambda mean, s: np.where(mean == 0, 1, s)), "though its mean"),
+        (lambda m: np.nan_to_num(_levels(m, lambda mean, s: s)), "shown at 128"),
+        (lambda m: _levels(m, lambda mean, s: s, axis=None), "axis=(0, 1)"),
+        (lambda m: _levels(m, lambda mean, s: np.where(s > 0, s, 1), axis=0), "each column"),
+        (
+            lambda m: (m - m.mean((0, 1))) / (m.std((0, 1)) + 1e-5) * 64 + 128,
+            "cut off",
+        ),
+        (lambda m: _levels(m, lambda mean, s: s or 1), "truth value"),
+        (lambda m: _levels(m, lambda mean, s: s + 1e-5, middle=0), "other numbers"),
+        (lambda m: 128, "not an array"),
+        (_prints, "return it"),
+        (_in_place, "changes what it was given"),
+        (7, "a function, not 7"),
+    ],
+)
+def test_slips_in_standardizing(wrong, reason):
+    judged = exercises.standardize(wrong)
+    assert judged.right is False and reason in judged.reason, judged
+
+
+def test_standardizing_not_written_yet():
+    assert exercises.standardize(lambda maps: None).right is None
+    assert exercises.standardize(None).right is None

@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from helpers import collection, images, models, patches, plots, widgets
 from helpers.exercises import lesson_07 as exercises
 from helpers.plots import panels
-from helpers.plots import patches as pictures
 from helpers.plots.panels import Label, Path
 from helpers.quiet import keras
 from helpers.receptive_field import receptive_field
@@ -53,10 +53,20 @@ def transparent(model):
 # Receptive fields
 
 
+def influence(model, layer, batch, row, col, channel):
+    """How much each pixel moves one unit, by the lines that the lesson shows."""
+    inner = keras.Model(model.inputs[0], model.get_layer(layer).output)
+    pixels = tf.constant(batch)
+    with tf.GradientTape() as tape:
+        tape.watch(pixels)
+        answer = inner(pixels)[0, row, col, channel]
+    return np.abs(tape.gradient(answer, pixels)[0]).sum(axis=-1)
+
+
 def assert_field_is_exact(model, clear, layer, row, col):
     length = clear.inputs[0].shape[1]
     batch = np.random.default_rng(0).random((1, length, length, 3), dtype=np.float32) + 0.5
-    moved = patches.input_gradient(clear, layer, batch, row, col, 0) > 0
+    moved = influence(clear, layer, batch, row, col, 0) > 0
     top, left, bottom, right = receptive_field(model, layer).box(row, col)
     wanted = np.zeros_like(moved)
     wanted[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = True
@@ -90,17 +100,11 @@ def test_the_gradient_of_a_trained_unit_stays_inside_its_field(network):
     inner = keras.Model(network.inputs[0], network.get_layer("conv4").output)
     maps = np.asarray(inner(batch))[0]
     row, col, channel = np.unravel_index(maps.argmax(), maps.shape)
-    gradient = patches.input_gradient(network, "conv4", batch, row, col, channel)
+    gradient = influence(network, "conv4", batch, row, col, channel)
     top, left, bottom, right = receptive_field(network, "conv4").box(row, col)
     assert gradient[top:bottom, left:right].max() > 0
     gradient[top:bottom, left:right] = 0
     assert gradient.max() == 0
-
-
-def test_a_gradient_of_no_unit_is_an_error(network):
-    batch = np.zeros((1, 150, 150, 3), np.float32)
-    with pytest.raises(ValueError, match="no row 15 in conv4"):
-        patches.input_gradient(network, "conv4", batch, 15, 0, 0)
 
 
 # Pictures
@@ -120,27 +124,21 @@ def words(panel):
     return [mark.words for mark in panel.marks if isinstance(mark, Label)]
 
 
-def test_nested_fields_lie_where_the_layers_say(network):
+def test_nested_fields_lie_where_the_layers_say(network, cell):
     photo = images.load_photo("chelsea", (150, 150))
     names = ["conv1", "conv3", "pool4"]
     fields = {name: receptive_field(network, name) for name in names}
-    picture = plots.nested_fields(
-        photo, fields, {"conv1": (148, 148), "conv3": (34, 34), "pool4": (7, 7)}
-    )
+    boxes = np.array([fields[n].box(k, k) for n, k in zip(names, (74, 17, 3), strict=True)])
+    picture = cell("07", "near = ", photo=photo, names=names, fields=fields, boxes=boxes)
     whole, enlarged = picture.panels
-    boxes = [
-        fields[n].box(*at)
-        for n, at in (("pool4", (3, 3)), ("conv3", (17, 17)), ("conv1", (74, 74)))
-    ]
-    assert [extent(path) for path in paths(whole)] == boxes
-    top, left = boxes[0][0] - 2, boxes[0][1] - 2
+    assert [extent(path) for path in paths(whole)] == [tuple(box) for box in boxes.tolist()]
+    top, left = (boxes[2, :2] - 2).tolist()
     assert np.array_equal(enlarged.array, photo[top : top + 50, left : left + 50])
     assert [extent(path) for path in paths(enlarged)] == [
-        tuple(np.subtract(box, (top, left, top, left))) for box in boxes
+        tuple(np.subtract(box, (top, left, top, left)).tolist()) for box in boxes
     ]
-    assert words(enlarged) == ["pool4", "conv3", "conv1"] and words(whole) == ["pool4", "conv3"]
-    assert [m.paper for m in enlarged.marks if isinstance(m, Label)] == list(pictures.BOXES[:3])
-    assert "46 × 46 pixels for unit (3, 3) of pool4" in picture.caption
+    assert [p.color for p in paths(whole)] == [p.color for p in paths(enlarged)]
+    assert picture.caption.endswith("conv1 3, conv3 18, pool4 46.")
 
 
 def test_the_gradients_colors_are_its_square_root_and_say_so(cell):
@@ -160,14 +158,14 @@ def test_the_photos_are_those_of_the_ranking_with_grid_cell_and_field(scan, unit
     channel = int(ranking.by_strength()[0])
     hits = ranking.best(channel, *unit)
     picture = plots.top_photos(scan, "pool4", channel, *unit)
-    heads, rest = picture.panels[:2], picture.panels[2:]
-    assert heads[1].title == "what the unit sees: 46 × 46 pixels"
-    photos = [panel for k in (0, 6, 12) for panel in rest[k : k + 3]]
-    patches_ = [panel for k in (3, 9, 15) for panel in rest[k : k + 3]]
-    for rank, (hit, photo, patch) in enumerate(zip(hits, photos, patches_, strict=True), 1):
+    *columns, seen = picture.panels
+    assert seen.title == "what it sees: 46 × 46 pixels"
+    photos = [column[k] for k in range(3) for column in columns]
+    assert words(seen) == [photo.note for photo in photos]
+    for rank, (hit, photo) in enumerate(zip(hits, photos, strict=True), 1):
         assert np.array_equal(photo.array, scan.photos[hit.photo].pixels)
-        assert np.array_equal(patch.array, scan.patch("pool4", hit))
-        assert photo.note == f"{rank}: {hit.value:.3g}" and patch.note == f"in photo {rank}"
+        assert np.array_equal(tile(seen, rank - 1, 46), scan.patch("pool4", hit))
+        assert photo.note == f"{rank}: {hit.value:.3g}"
         box = np.clip(ranking.field.box(hit.row, hit.col), 0, 150)
         assert extent(paths(photo, panels.YELLOW)[0]) == tuple(box)
         middle = np.array(ranking.field.box(hit.row, hit.col)).reshape(2, 2).mean(axis=0)
@@ -184,7 +182,7 @@ def test_a_grid_too_fine_to_see_is_left_out(network):
     found = patches.scan(
         network, "conv1", collection.files()[:3], images.scale_to_one, progress=False
     )
-    panel = plots.top_photos(found, "conv1", 0).panels[2]
+    panel = plots.top_photos(found, "conv1", 0).panels[0][0]
     assert [path.color for path in paths(panel)] == [panels.YELLOW]
 
 
@@ -193,10 +191,10 @@ def test_units_that_see_everything_have_no_frame(network):
         network, "dog", collection.files()[:12], images.scale_to_one, progress=False
     )
     picture = plots.top_photos(found, "dog", 0)
-    assert picture.panels[1].title == "what the unit sees: the whole photo"
-    assert not picture.panels[2].marks
+    assert picture.panels[-1].title == "what it sees: the whole photo"
+    assert not picture.panels[0][0].marks
     hit = found["dog"].best(0)[0]
-    assert np.array_equal(picture.panels[5].array, found.photos[hit.photo].pixels)
+    assert np.array_equal(tile(picture.panels[-1], 0, 150), found.photos[hit.photo].pixels)
 
 
 def test_a_unit_that_nothing_excites_says_so_in_words(scan):
@@ -213,8 +211,8 @@ def test_a_unit_that_nothing_excites_says_so_in_words(scan):
         values[:] = kept
     nothing = [["no photo\nexcites it"]]
     assert "not one excites it" in silent.caption
-    assert [panel.words for panel in silent.panels[2:]] == [nothing] * 18
-    assert sum(panel.words == nothing for panel in some.panels) == 2 * (9 - 4)
+    assert [panel.words for panel in silent.every()] == [nothing]
+    assert len(some.every()) == 4 + 1 and (some.every()[-1].array[-40:] == 255).all()
     assert wall[0].words == nothing and wall[0].note == "up to 0"
     assert wall[1].words is None and (wall[1].array[-40:] == 255).all()  # 4 of 9 patches
     assert [panel.words for panel in beside] == [nothing, None, None]
@@ -247,7 +245,7 @@ def test_a_channel_is_compared_with_random_and_weakest_photos(scan):
             assert np.array_equal(tile(panel, number, 38), scan.patch("conv4", hit))
     random = max(hit.value for hit in ranking.drawn(3))
     assert f"channel 3 reaches {ranking.best(3)[0].value:.3g}" in picture.caption
-    assert f"drawn at random {random:.3g}" in picture.caption
+    assert f"in photos at random {random:.3g}" in picture.caption
 
 
 def test_a_wall_has_a_named_square_of_patches_for_each_channel(scan):
@@ -309,7 +307,7 @@ def test_a_scan_without_single_units_has_no_place_to_choose(network):
     scanned = patches.scan(network, "conv1", files, images.scale_to_one, progress=False)
     explorer = widgets.best_patches(scanned)
     assert list(explorer.controls) == ["layer", "channel", "where"]
-    assert len(explorer.picture.panels) == 2 + 18
+    assert len(explorer.picture.every()) == 9 + 1
 
 
 def test_the_explorer_compares_the_best_with_random_and_weakest_photos(explorer, scan):
@@ -332,29 +330,100 @@ def test_a_picture_is_light_enough_to_send(explorer, scan):
 # Exercises
 
 
-def test_field_size(vgg16):
-    assert exercises.field_size(None, vgg16).right is None
-    assert exercises.field_size(24, vgg16).right
-    for wrong, reason in (
-        (16, "block2_pool"),
-        (48, "overlap"),
-        (18, "4 pixels apart"),
-        (28, "steps"),
-    ):
-        judged = exercises.field_size(wrong, vgg16)
-        assert judged.right is False and reason in judged.reason
+def by(value, sign=-1):
+    return lambda maps, channel, count: np.argsort(sign * value(maps, channel))[:count]
 
 
-def test_next_size():
-    assert exercises.next_size(lambda size, stride, kernel: None).right is None
-    assert exercises.next_size(lambda size, stride, kernel: size + (kernel - 1) * stride).right
-    assert exercises.next_size(lambda size, stride, kernel: size * kernel).right is False
-    assert exercises.next_size(lambda size, stride, kernel: size + kernel * stride).right is False
+def highest(maps, channel):
+    return maps[..., channel].max(axis=(1, 2))
 
 
-def test_units_that_see(network):
-    assert exercises.units_that_see(None, network).right is None
-    assert exercises.units_that_see(16, network).right
-    assert "2 apart" in exercises.units_that_see(64, network).reason
-    assert "square" in exercises.units_that_see(4, network).reason
-    assert exercises.units_that_see(9, network, "conv1").right
+@pytest.mark.parametrize(
+    "answer",
+    [
+        by(highest),
+        lambda maps, channel, count: highest(maps, channel).argsort()[::-1][:count],
+        lambda maps, channel, count: [
+            n for _, n in sorted((-plane[..., channel].max(), n) for n, plane in enumerate(maps))
+        ][:count],
+        lambda maps, channel, count: np.lexsort((-highest(maps, channel),))[:count],
+    ],
+)
+def test_ranked_takes_every_right_function(answer):
+    assert exercises.ranked(answer).right
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (by(highest, 1), "weakest"),
+        (lambda m, c, n: np.argsort(highest(m, c))[-n:], "strongest comes last"),
+        (by(lambda m, c: m[..., c].mean(axis=(1, 2))), "map's mean"),
+        (by(lambda m, c: m[..., c].sum(axis=(1, 2))), "map's mean"),
+        (by(lambda m, c: m.max(axis=(1, 2, 3))), "over all channels"),
+        (lambda m, c, n: np.sort(highest(m, c))[::-1][:n], "the activations"),
+        (lambda m, c, n: by(highest)(m, c, len(m)), "gives"),
+        (lambda m, c, n: by(highest)(m, -1, n), "gives"),  # always the last channel
+        (lambda m, c, n: by(highest)(m, c, 4), "gives"),  # always four
+        (lambda m, c, n: m[0, 0, 0, c + 1], "raised IndexError"),
+        (lambda m, c, n: print(by(highest)(m, c, n)), "return it"),
+        (lambda m, c, n: (m.sort(), 0)[1], "changes what it was given"),
+        (7, "a function"),
+    ],
+)
+def test_ranked_names_slips(answer, reason):
+    judged = exercises.ranked(answer)
+    assert judged.right is False and reason in judged.reason, judged.reason
+
+
+def test_unanswered(network, vgg16, scan):
+    assert exercises.ranked(lambda maps, channel, count: None).right is None
+    assert exercises.lucky_channels(None, vgg16).right is None
+    assert exercises.same_channel(None, 1, few(scan)).right is None
+
+
+@pytest.mark.parametrize("answer", [25.6, 26, "25.6", 25, np.float32(25.6), 0.05 * 512])
+def test_lucky_channels_takes_every_right_number(vgg16, answer):
+    assert exercises.lucky_channels(answer, vgg16).right
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (0.05, "share"),
+        (5, "5 of 100"),
+        (0, "very often"),
+        (512, "only 5 %"),
+        (486.4, "does not pass"),
+        (0.05 / 512, "stricter"),
+        (100, "first hint"),
+        ("many", "one number"),
+    ],
+)
+def test_lucky_channels_names_slips(vgg16, answer, reason):
+    judged = exercises.lucky_channels(answer, vgg16)
+    assert judged.right is False and reason in judged.reason
+
+
+def few(scan):
+    """The scan, its conv4 under the name of the layer that the riddles are drawn from."""
+    return patches.Scan(scan.photos, {"block2_conv2": scan["conv4"]})
+
+
+def test_riddles_are_drawn_from_the_number_and_judged_by_it(scan):
+    drawn, letters = set(), set()
+    for number in range(12):
+        asked, four = exercises.riddle(number, few(scan))
+        assert (asked, four) == exercises.riddle(str(number), few(scan))
+        assert len(set(four)) == 4 and asked in four
+        assert set(four) <= set(scan["conv4"].by_strength()[:64].tolist()), "the stronger half"
+        right = "ABCD"[four.index(asked)]
+        drawn.add(asked)
+        letters.add(right)
+        for letter, channel in zip("ABCD", four, strict=True):
+            judged = exercises.same_channel(f" {letter.lower()} ", number, few(scan))
+            assert judged.right is (letter == right) and f"channel {channel}" in judged.reason
+        for other in ("E", 7, asked):
+            judged = exercises.same_channel(other, number, few(scan))
+            assert judged.right is False and "one of 'A', 'B', 'C', 'D'" in judged.reason
+    assert len(drawn) > 6 and len(letters) > 2
