@@ -441,7 +441,9 @@ def run_lesson(course, folder, before=(), **environment):
     process = start(RUN, lesson, folder, before=before, cwd=folder, env=environment)
     printed = "\n".join(lines(process))
     assert "VGG16 weights: bundled" in printed
-    assert "6 pictures" in printed
+    stored = json.loads(lesson.read_text(encoding="utf-8"))["cells"]
+    shown = sum("image/png" in o.get("data", ()) for c in stored for o in c.get("outputs", ()))
+    assert shown > 3 and f"{shown} pictures" in printed
     return printed
 
 
