@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from helpers.exercises import judges
-from helpers.exercises.judges import judge_choice, judge_function, judge_number
 
 
 @pytest.mark.parametrize(
@@ -13,7 +12,7 @@ from helpers.exercises.judges import judge_choice, judge_function, judge_number
      "1\u2009152", "1\u202f152", "1.152e3", [1152], np.array(1152), np.array([[1152.0]])],
 )  # fmt: skip
 def test_every_form_of_a_number_is_right(answer):
-    assert judge_number(answer, 1152, "so").right is True
+    assert judges.number(answer, 1152, "so").right is True
 
 
 @pytest.mark.parametrize(
@@ -22,41 +21,41 @@ def test_every_form_of_a_number_is_right(answer):
      float("nan"), np.inf, np.array([])],
 )  # fmt: skip
 def test_nothing_else_is(answer):
-    assert judge_number(answer, 1152, "so").right is False
+    assert judges.number(answer, 1152, "so").right is False
 
 
 @pytest.mark.parametrize("answer", [-4, "-4", "−4", " −4.0 ", "−4e0"])
 def test_a_minus_may_be_the_one_that_lessons_print(answer):
-    assert judge_number(answer, -4, "so").right is True
+    assert judges.number(answer, -4, "so").right is True
 
 
 @pytest.mark.parametrize("answer", [True, np.True_, [True], np.array([True])])
 def test_true_is_not_the_number_one(answer):
-    judgement = judge_number(answer, 1, "so")
+    judgement = judges.number(answer, 1, "so")
     assert judgement.right is False and "one number" in judgement.reason
-    assert judge_choice(answer, 1, {0: "blue", 1: "green"}).right is False
+    assert judges.choice(answer, 1, {0: "blue", 1: "green"}).right is False
 
 
 def test_a_long_answer_is_not_repeated():
-    assert "not an array (64,)." in judge_number(np.zeros(64), 1, "so").reason
+    assert "not an array (64,)." in judges.number(np.zeros(64), 1, "so").reason
 
 
 def test_a_number_is_never_said_to_be_too_large_or_too_small():
     for answer in (1, 10**9):
-        reason = judge_number(answer, 1152, "so", {9: "a slice"}, otherwise="Count.").reason
+        reason = judges.number(answer, 1152, "so", {9: "a slice"}, otherwise="Count.").reason
         assert reason == f"It is not {answer}. Count."
 
 
 def test_a_number_that_is_a_known_slip_gets_its_reason():
-    assert judge_number("9", 1152, "so", {9: "a slice"}) == (False, "a slice")
-    assert judge_number(0.502, 0.5, "so", {0.6: "no"}, tolerance=0.01) == (True, "so")
-    assert judge_number(0.601, 0.5, "so", {0.6: "no"}, tolerance=0.01) == (False, "no")
-    assert judge_number(0, 0.5, "so", {0: "nothing"}) == (False, "nothing")
+    assert judges.number("9", 1152, "so", {9: "a slice"}) == (False, "a slice")
+    assert judges.number(0.502, 0.5, "so", {0.6: "no"}, tolerance=0.01) == (True, "so")
+    assert judges.number(0.601, 0.5, "so", {0.6: "no"}, tolerance=0.01) == (False, "no")
+    assert judges.number(0, 0.5, "so", {0: "nothing"}) == (False, "nothing")
 
 
 @pytest.mark.parametrize("answer", ["min–max", "Min-Max ", "min—max", "MIN−MAX", " min–max"])
 def test_capitals_spaces_and_dashes_of_a_choice_do_not_matter(answer):
-    assert judge_choice(answer, "min–max", {"min–max": "so", "shared": "no"}) == (True, "so")
+    assert judges.choice(answer, "min–max", {"min–max": "so", "shared": "no"}) == (True, "so")
 
 
 @pytest.mark.parametrize(
@@ -64,19 +63,19 @@ def test_capitals_spaces_and_dashes_of_a_choice_do_not_matter(answer):
     [(2, True), ("2", True), (np.int64(2), True), (2.0, True), (0, False), ("02x", False)],
 )
 def test_a_choice_can_be_a_number(answer, right):
-    assert judge_choice(answer, 2, {0: "blue", 2: "red"}).right is right
+    assert judges.choice(answer, 2, {0: "blue", 2: "red"}).right is right
 
 
 @pytest.mark.parametrize("answer", ["minmax", "", 3, [], {}, print, np.arange(3), True])
 def test_what_is_no_choice_is_told_the_choices(answer):
-    judgement = judge_choice(answer, "a", {"a": "so", "b": "no"})
+    judgement = judges.choice(answer, "a", {"a": "so", "b": "no"})
     assert judgement.right is False
     assert "one of 'a', 'b'" in judgement.reason
 
 
 def test_no_answer_is_neither_right_nor_wrong():
-    asked = [judge_number(None, 1, ""), judge_choice(None, 1, {1: ""})]
-    asked += [judge_function(given, [(1,)], abs, "") for given in (None, lambda x: None)]
+    asked = [judges.number(None, 1, ""), judges.choice(None, 1, {1: ""})]
+    asked += [judges.function(given, [(1,)], abs, "") for given in (None, lambda x: None)]
     assert [judgement.right for judgement in asked] == [None] * 4
 
 
@@ -96,7 +95,7 @@ def _changes(maps):
     "right", [relu, lambda m: m * (m > 0), lambda m: relu(m).tolist(), lambda m: relu(m) + 1e-8]
 )
 def test_every_right_function_is_right(right):
-    assert judge_function(right, CASES, relu, "so") == (True, "so")
+    assert judges.function(right, CASES, relu, "so") == (True, "so")
 
 
 @pytest.mark.parametrize(
@@ -116,14 +115,14 @@ def test_every_right_function_is_right(right):
     ],
 )
 def test_every_wrong_function_gets_the_reason(wrong, reason):
-    judgement = judge_function(wrong, CASES, relu, "so", {lambda m: m: "ReLU is missing."})
+    judgement = judges.function(wrong, CASES, relu, "so", {lambda m: m: "ReLU is missing."})
     assert judgement.right is False
     assert reason in judgement.reason
 
 
 def test_a_slip_that_divides_by_zero_is_known():
     with np.errstate(invalid="ignore"):
-        judgement = judge_function(
+        judgement = judges.function(
             lambda x: x / np.float64(0), [(0.0,)], lambda x: 1.0, "so",
             {lambda x: np.nan * x: "Nothing divides by 0."},
         )  # fmt: skip
@@ -131,17 +130,17 @@ def test_a_slip_that_divides_by_zero_is_known():
 
 
 def test_what_a_function_prints_is_shown(capsys):
-    judge_function(lambda m: print("seen") or relu(m), CASES, relu, "so")
+    judges.function(lambda m: print("seen") or relu(m), CASES, relu, "so")
     assert capsys.readouterr().out == "seen\n" * 2
 
 
 def test_what_a_function_prints_before_it_fails_is_shown(capsys):
-    judged = judge_function(lambda m: print("seen") or 1 / 0, CASES, relu, "so")
+    judged = judges.function(lambda m: print("seen") or 1 / 0, CASES, relu, "so")
     assert "ZeroDivisionError" in judged.reason and capsys.readouterr().out == "seen\n"
 
 
 def test_small_numbers_have_to_be_right_as_well():
-    assert judge_function(lambda x: 0.0, [(1.0,)], lambda x: 5e-6, "so").right is False
+    assert judges.function(lambda x: 0.0, [(1.0,)], lambda x: 5e-6, "so").right is False
 
 
 def test_stop_stops_an_endless_function():
@@ -149,7 +148,7 @@ def test_stop_stops_an_endless_function():
         raise KeyboardInterrupt  # what JupyterLab's Stop raises in it
 
     with pytest.raises(KeyboardInterrupt):
-        judge_function(endless, CASES, relu, "so")
+        judges.function(endless, CASES, relu, "so")
 
 
 def test_progress_remembers_what_was_solved(capsys, monkeypatch):
@@ -157,11 +156,11 @@ def test_progress_remembers_what_was_solved(capsys, monkeypatch):
 
     @judges.exercise
     def depth_of_filters(answer):
-        return judge_number(answer, 3, "so")
+        return judges.number(answer, 3, "so")
 
     @judges.exercise
     def other(answer):
-        return judge_number(answer, 4, "so")
+        return judges.number(answer, 4, "so")
 
     depth_of_filters(3)
     depth_of_filters(2)  # a later slip takes nothing away

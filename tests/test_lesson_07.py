@@ -393,7 +393,7 @@ def test_lucky_channels_takes_every_right_number(vgg16, answer):
         (0.05, "share"),
         (5, "5 of 100"),
         (0, "very often"),
-        (512, "only 5 %"),
+        (512, "only 5%"),
         (486.4, "does not pass"),
         (0.05 / 512, "stricter"),
         (100, "first hint"),

@@ -25,7 +25,7 @@ def test_lesson_is_clean(path):
 def test_lesson_has_the_common_shape(path):
     notebook = nbformat.read(path, as_version=4)
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    shape = ("**Aims.**", "**Time", "**Before this", "(../docs/glossary.md)", "## Recap", "**Next")
+    shape = ("**Aims.**", "**Time", "**Before this", "(glossary.md)", "## Recap", "**Next")
     for part in (*shape, "## Read on", "http"):
         assert part in text, part
     assert text.startswith(f"# {path.name[:2]} · ")

@@ -55,7 +55,7 @@ def progress() -> None:
         print("✔" if solved else "·", name.replace("_", " "))
 
 
-def judge_number(
+def number(
     answer: Any,
     truth: float,
     because: str,
@@ -74,9 +74,9 @@ def judge_number(
         otherwise: What any other wrong number is told.
 
     Example:
-        >>> judge_number("1,152", 1152, "3 · 3 · 128.")
+        >>> number("1,152", 1152, "3 · 3 · 128.")
         ✔ Right. 3 · 3 · 128.
-        >>> judge_number(9, 1152, "3 · 3 · 128.", {9: "That is one slice."})
+        >>> number(9, 1152, "3 · 3 · 128.", {9: "That is one slice."})
         ✘ Not yet. That is one slice.
     """
     if answer is None:
@@ -107,7 +107,7 @@ def _number(answer: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def judge_choice(answer: Any, right: Any, reasons: dict[Any, str]) -> Judgement:
+def choice(answer: Any, right: Any, reasons: dict[Any, str]) -> Judgement:
     """Judge one of several choices; capitals, spaces at the ends and kinds of dashes don't matter.
 
     Args:
@@ -116,7 +116,7 @@ def judge_choice(answer: Any, right: Any, reasons: dict[Any, str]) -> Judgement:
         reasons: Why each choice is right or wrong, by choice.
 
     Example:
-        >>> judge_choice("Min-max ", "min–max", {"min–max": "One map each.", "shared": "No."})
+        >>> choice("Min-max ", "min–max", {"min–max": "One map each.", "shared": "No."})
         ✔ Right. One map each.
     """
     choices = ", ".join(repr(choice) for choice in reasons)
@@ -136,7 +136,7 @@ def _plain(choice: Any) -> Any:
     )
 
 
-def judge_function(
+def function(
     answer: Callable | None,
     cases: Sequence[tuple],
     truth: Callable,
@@ -156,7 +156,7 @@ def judge_function(
         tolerance: How far from the truth is still right, relative to its largest number.
 
     Example:
-        >>> judge_function(lambda x: -x, [(1,), (-1,)], abs, "", {lambda x: -x: "Both signs!"})
+        >>> function(lambda x: -x, [(1,), (-1,)], abs, "", {lambda x: -x: "Both signs!"})
         ✘ Not yet. Both signs!
     """
     if answer is not None and not callable(answer):
@@ -218,3 +218,20 @@ def _shown(value: Any) -> str:
         return text if value.size <= 9 and "\n" not in text else f"an array {value.shape}"
     value = value.item() if isinstance(value, np.generic) else value
     return text if len(text := repr(value)) <= 60 else f"{text[:57]}…"
+
+
+def unlike(columns: np.ndarray, count: int = 4) -> list[int]:
+    """Which columns to take so that they can be told apart: the first, then the least alike.
+
+    Args:
+        columns: float (rows, columns); what is correlated.
+        count: How many to take.
+
+    Example:
+        >>> unlike(np.array([[1.0, 2.1, -1.0], [2.0, 3.9, 0.0], [3.0, 6.0, -1.0]]), 2)
+        [0, 2]
+    """
+    alike, taken = np.corrcoef(columns.T), [0]
+    while len(taken) < count:
+        taken.append(int(alike[:, taken].max(axis=1).argmin()))
+    return taken

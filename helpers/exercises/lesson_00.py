@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from helpers.exercises.judges import Judgement, exercise, judge_number, progress as progress
+from helpers.exercises import judges
+
+progress = judges.progress
 
 
-@exercise
+@judges.exercise
 def largest_bias_for_zero(
     answer: Any, numbers: Sequence[float], weights: Sequence[float]
-) -> Judgement:
+) -> judges.Judgement:
     """The largest bias for which ReLU still answers 0."""
     dot = float(np.dot(numbers, weights))
     sums = float(np.sum(numbers) * np.sum(weights))
-    return judge_number(
+    return judges.number(
         answer,
         -dot,
         f"The dot product is {dot:g}; with a bias of {-dot:g} the total is 0, and with any larger "

@@ -8,23 +8,18 @@ from typing import Any
 
 import numpy as np
 
-from helpers.exercises.judges import (
-    Judgement,
-    exercise,
-    judge_choice,
-    judge_function,
-    judge_number,
-    progress as progress,
-)
+from helpers.exercises import judges
 from helpers.layers import find
 
+progress = judges.progress
 
-@exercise
-def ten_more(answer: Any, scores: Sequence[float], more: float) -> Judgement:
+
+@judges.exercise
+def ten_more(answer: Any, scores: Sequence[float], more: float) -> judges.Judgement:
     """What softmax makes of scores that have all grown by the same number."""
     powers = np.exp(np.subtract(scores, np.max(scores)))  # no power too large for the computer
     both = (powers / powers.sum()).round(3).tolist()
-    return judge_choice(
+    return judges.choice(
         answer,
         "stay the same",
         {
@@ -39,15 +34,15 @@ def ten_more(answer: Any, scores: Sequence[float], more: float) -> Judgement:
     )
 
 
-@exercise
-def larger_photo(answer: Any, model: Any) -> Judgement:
+@judges.exercise
+def larger_photo(answer: Any, model: Any) -> judges.Judgement:
     """How many parameters fc1 would have if photos were 448 × 448."""
     pool, fc1 = find(model, "block5_pool"), find(model, "fc1")
     _, rows, cols, channels = pool.output.shape
     units = fc1.units
     truth = 4 * rows * cols * channels * units + units
     now = math.prod(fc1.kernel.shape) + units
-    return judge_number(
+    return judges.number(
         answer,
         truth,
         f"{2 * rows} × {2 * cols} × {channels} = {4 * rows * cols * channels:,} numbers would "
@@ -69,12 +64,12 @@ def larger_photo(answer: Any, model: Any) -> Judgement:
     )
 
 
-@exercise
-def max_pool(answer: Callable | None) -> Judgement:
+@judges.exercise
+def max_pool(answer: Callable | None) -> judges.Judgement:
     """A function (maps, size) → their max pooling with a window and stride of that size."""
     random = np.random.default_rng(0)
     shapes = {(6, 6, 3): 2, (9, 6, 2): 3, (7, 10, 2): 2, (4, 4, 1): 1}
-    return judge_function(
+    return judges.function(
         answer,
         [(random.normal(size=shape).round(2), size) for shape, size in shapes.items()],
         _pooled,

@@ -7,24 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from helpers.exercises.judges import (
-    Judgement,
-    exercise,
-    judge_function,
-    judge_number,
-    progress as progress,
-)
+from helpers.exercises import judges
 from helpers.layers import find, find_conv, kernel_and_bias
+
+progress = judges.progress
 
 EPSILON = 0.001  # what batch normalization adds to a variance
 
 
-@exercise
-def new_layer(answer: Any, model: Any) -> Judgement:
+@judges.exercise
+def new_layer(answer: Any, model: Any) -> judges.Judgement:
     """How many numbers one filter of a Conv2D(32, 5) after block3_pool has."""
     depth = find(model, "block3_pool").output.shape[-1]
     weights = 5 * 5 * depth
-    return judge_number(
+    return judges.number(
         answer,
         weights + 1,
         f"block3_pool hands on {depth} channels: 5 × 5 × {depth} = {weights:,} weights and 1 bias.",
@@ -51,8 +47,8 @@ def four_layers(number: int, model: Any) -> tuple[list[str], tuple[int, ...]]:
     return names, tuple(find_conv(model, names[draw.integers(4)]).kernel.shape)
 
 
-@exercise
-def which_map(answer: Any, number: int, model: Any) -> Judgement:
+@judges.exercise
+def which_map(answer: Any, number: int, model: Any) -> judges.Judgement:
     """Which of four maps comes from the layer whose kernel has a given shape."""
     names, shape = four_layers(number, model)
     found = [find_conv(model, name) for name in names]
@@ -60,7 +56,7 @@ def which_map(answer: Any, number: int, model: Any) -> Judgement:
     sides = [layer.output.shape[1] for layer in found]
     where = f"Which layer has the kernel {shape}, and how large does the table say its maps are?"
     mistakes = {k: f"Map {k} is {side} × {side}. {where}" for k, side in enumerate(sides, 1)}
-    return judge_number(
+    return judges.number(
         answer,
         truth + 1,
         f"{shape} is the kernel of {names[truth]}, whose maps are {sides[truth]} × {sides[truth]}: "
@@ -70,8 +66,8 @@ def which_map(answer: Any, number: int, model: Any) -> Judgement:
     )
 
 
-@exercise
-def fold(answer: Callable | None, model: Any) -> Judgement:
+@judges.exercise
+def fold(answer: Callable | None, model: Any) -> judges.Judgement:
     """A function that folds batch normalization into the kernel and biases before it."""
     draw = np.random.default_rng(0)
     cases = []
@@ -92,7 +88,9 @@ def fold(answer: Callable | None, model: Any) -> Judgement:
         return _joined(*found)
 
     because = "One convolution does the work of both layers, channel by channel."
-    return judge_function(joined if callable(answer) else answer, cases, _folded(), because, _SLIPS)
+    return judges.function(
+        joined if callable(answer) else answer, cases, _folded(), because, _SLIPS
+    )
 
 
 def _joined(kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:

@@ -8,22 +8,17 @@ from typing import Any
 import numpy as np
 
 from helpers import filters
-from helpers.exercises.judges import (
-    Judgement,
-    exercise,
-    judge_choice,
-    judge_function,
-    judge_number,
-    progress as progress,
-)
+from helpers.exercises import judges
+
+progress = judges.progress
 
 
-@exercise
-def mid_gray(answer: Any, kernel: np.ndarray, f: int) -> Judgement:
+@judges.exercise
+def mid_gray(answer: Any, kernel: np.ndarray, f: int) -> judges.Judgement:
     """Scaled to 0–1 by itself: which weight of filter f gets the brightness 0.5?"""
     one = kernel[..., f].astype(float)
     low, high = one.min(), one.max()
-    return judge_number(
+    return judges.number(
         answer,
         (low + high) / 2,
         f"It is halfway between {low:.5f} and {high:.5f}; 0 is not.",
@@ -59,8 +54,8 @@ def four_filters(number: int, kernel: np.ndarray) -> list[int]:
     return [four[k] for k in np.random.default_rng(number).permutation(4)]
 
 
-@exercise
-def which_map(answer: Any, number: int, kernel: np.ndarray) -> Judgement:
+@judges.exercise
+def which_map(answer: Any, number: int, kernel: np.ndarray) -> judges.Judgement:
     """Which of the maps A to D of ``four_filters`` belongs to this filter?"""
     four = four_filters(number, kernel)
     cosines = _cosines(kernel, number)
@@ -71,11 +66,11 @@ def which_map(answer: Any, number: int, kernel: np.ndarray) -> Judgement:
     }
     right = "ABCD"[four.index(number)]
     others = ", ".join(f"{x} is filter {f}'s" for x, f in zip("ABCD", four, strict=True))
-    return judge_choice(answer, right, reasons | {right: f"{others}."})
+    return judges.choice(answer, right, reasons | {right: f"{others}."})
 
 
-@exercise
-def stitched(answer: Callable | None) -> Judgement:
+@judges.exercise
+def stitched(answer: Callable | None) -> judges.Judgement:
     """A function of (slices, grid): slices (n, rows, cols) in a grid of (rows, cols), one array."""
 
     def page(slices: np.ndarray, grid: tuple, order: tuple = (0, 2, 1, 3)) -> np.ndarray:
@@ -95,7 +90,7 @@ def stitched(answer: Callable | None) -> Judgement:
         by_columns: "Yours goes down the columns; slice 1 belongs to the right of slice 0.",
     }
     cases = [(np.arange(36).reshape(6, 2, 3), (2, 3)), (np.arange(54).reshape(6, 3, 3), (3, 2))]
-    return judge_function(answer, cases, page, "Any grid, any size of slice.", mistakes)
+    return judges.function(answer, cases, page, "Any grid, any size of slice.", mistakes)
 
 
 def _cosines(kernel: np.ndarray, f: int) -> np.ndarray:

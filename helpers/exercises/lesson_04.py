@@ -9,19 +9,14 @@ import cv2
 import numpy as np
 
 from helpers import activations, convolution, images
-from helpers.exercises.judges import (
-    Judgement,
-    exercise,
-    judge_choice,
-    judge_function,
-    judge_number,
-    progress as progress,
-)
+from helpers.exercises import judges
 from helpers.layers import find_conv, kernel_and_bias
 
+progress = judges.progress
 
-@exercise
-def padding(answer: Any, model: Any) -> Judgement:
+
+@judges.exercise
+def padding(answer: Any, model: Any) -> judges.Judgement:
     """How many numbers under a kernel of block3_conv1 are padding, in a corner of its input?"""
     rows, cols, depth, filters = find_conv(model, "block3_conv1").kernel.shape
     everything, outside = rows * cols, rows + cols - 1
@@ -35,7 +30,7 @@ def padding(answer: Any, model: Any) -> Judgement:
         everything * depth: "Those are all numbers under the kernel, not only the padding.",
     }
     because = f"{outside} of {everything} squares lie outside, in each of {depth} channels."
-    return judge_number(answer, outside * depth, because, mistakes)
+    return judges.number(answer, outside * depth, because, mistakes)
 
 
 def draw_maps(model: Any, photo: np.ndarray, number: int) -> tuple[int, dict[str, np.ndarray]]:
@@ -52,15 +47,13 @@ def draw_maps(model: Any, photo: np.ndarray, number: int) -> tuple[int, dict[str
     maps = activations.feature_maps(model, images.prepare(photo), "block1_conv1")["block1_conv1"][0]
     random = np.random.default_rng(number)
     drawn = random.permutation(np.flatnonzero(activations.sparsity(maps) < 0.95))[:15]
-    alike, taken = np.corrcoef(maps[::4, ::4, drawn].reshape(-1, len(drawn)).T), [0]
-    while len(taken) < 4:
-        taken.append(int(alike[:, taken].max(axis=1).argmin()))
-    shuffled = drawn[random.permutation(taken)]
+    four = judges.unlike(maps[::4, ::4, drawn].reshape(-1, len(drawn)))
+    shuffled = drawn[random.permutation(four)]
     return int(drawn[0]), {at: maps[:, :, f] for at, f in zip("ABCD", shuffled, strict=True)}
 
 
-@exercise
-def whose_map(answer: Any, model: Any, photo: np.ndarray, number: int) -> Judgement:
+@judges.exercise
+def whose_map(answer: Any, model: Any, photo: np.ndarray, number: int) -> judges.Judgement:
     """Which of the four maps that ``draw_maps`` drew is the filter's own?"""
     layer, (chosen, maps) = find_conv(model, "block1_conv1"), draw_maps(model, photo, number)
     wanted = convolution.decompose(layer, images.prepare(photo), chosen).activation
@@ -76,11 +69,11 @@ def whose_map(answer: Any, model: Any, photo: np.ndarray, number: int) -> Judgem
     )
     reasons = {letter: f"Map {letter} is another filter's: {sums}" for letter in maps}
     reasons[right] = f"The filter's partial sums, bias and ReLU make map {right}: {sums}"
-    return judge_choice(answer, right, reasons)
+    return judges.choice(answer, right, reasons)
 
 
-@exercise
-def slide(answer: Callable | None) -> Judgement:
+@judges.exercise
+def slide(answer: Callable | None) -> judges.Judgement:
     """Judge a function of (channel, weights) that lays a 3×3 slice on every pixel, zeros around."""
 
     def by(channel: np.ndarray, weights: np.ndarray, **how: Any) -> np.ndarray:
@@ -109,4 +102,4 @@ def slide(answer: Callable | None) -> Judgement:
         lambda c, w: c * w.sum(): "Each weight meets another pixel: shift before you multiply.",
     }
     because = "Nine shifted copies of the channel, each times one weight: filter2D by hand."
-    return judge_function(answer, cases, by, because, mistakes)
+    return judges.function(answer, cases, by, because, mistakes)

@@ -8,24 +8,20 @@ from typing import Any
 import numpy as np
 
 from helpers.activations import dead_channels, feature_maps
-from helpers.exercises.judges import (
-    Judgement,
-    exercise,
-    judge_function,
-    judge_number,
-    progress as progress,
-)
+from helpers.exercises import judges
 from helpers.images import prepare
 from helpers.receptive_field import receptive_field
 
+progress = judges.progress
 
-@exercise
-def field_of_vgg19(answer: Any, model: Any) -> Judgement:
+
+@judges.exercise
+def field_of_vgg19(answer: Any, model: Any) -> judges.Judgement:
     """How wide is the field of VGG19's last convolution? ``model`` is VGG16's base."""
     fields = [receptive_field(model, f"block{number}_conv3") for number in (3, 4, 5)]
     size, steps = fields[-1].size[0], [field.stride[0] for field in fields]
     sums = " + ".join(f"2 · {step}" for step in steps)
-    return judge_number(
+    return judges.number(
         answer,
         size + 2 * sum(steps),
         f"{size} + {sums}: each new convolution adds 2 steps, and a step is longer in each block.",
@@ -44,10 +40,10 @@ def field_of_vgg19(answer: Any, model: Any) -> Judgement:
     )
 
 
-@exercise
+@judges.exercise
 def whose_maps(
     answer: Any, shown: np.ndarray, model: Any, photos: np.ndarray, layer: str, channel: int
-) -> Judgement:
+) -> judges.Judgement:
     """Which of the maps ``shown`` belongs to each photo? Letters, in the photos' order.
 
     Args:
@@ -60,30 +56,34 @@ def whose_maps(
     """
     letters = "ABCDEFGH"[: len(shown)]
     if answer is None:
-        return Judgement(None, f"Replace None by {len(letters)} letters and run this cell again.")
+        return judges.Judgement(
+            None, f"Replace None with {len(letters)} letters and run this cell again."
+        )
     words = answer if isinstance(answer, str) else " ".join(map(str, np.ravel(answer)))
     given = "".join(words.upper().replace(",", " ").split())
     if sorted(given) != sorted(letters):
         why = f"The answer is each of the letters {letters} once, in the photos' order"
-        return Judgement(False, f"{why}, not {answer!r}.")
+        return judges.Judgement(False, f"{why}, not {answer!r}.")
     own = feature_maps(model, prepare(photos), layer)[layer][..., channel]
     places = [letters.index(letter) for letter in given]
     if np.array_equal(shown[places], own):
-        return Judgement(
+        return judges.Judgement(
             True, "Each map keeps its photo's layout: the same things, in their place."
         )
     if np.array_equal(shown, own[places]):
-        return Judgement(False, "That goes from map to photo. First comes the map of photo 1.")
+        return judges.Judgement(
+            False, "That goes from map to photo. First comes the map of photo 1."
+        )
     where = "what is large, and what lies in the middle, at the top, at the bottom?"
-    return Judgement(False, f"Not every map fits its photo. Lay one over the other: {where}")
+    return judges.Judgement(False, f"Not every map fits its photo. Lay one over the other: {where}")
 
 
-@exercise
-def dead_on_all(answer: Callable | None) -> Judgement:
+@judges.exercise
+def dead_on_all(answer: Callable | None) -> judges.Judgement:
     """A function of maps (photos, rows, cols, channels): how many channels are 0 on all photos?"""
     some = np.zeros((2, 3, 4, 6))
     some[0, 1, 2, :2], some[1, 0, 3, 1:4] = 2.0, (1e-7, 1e-7, 3.0)  # weak sparks: not dead
-    return judge_function(
+    return judges.function(
         answer,
         [(some,), (np.ones((1, 2, 2, 4)),), (np.zeros((3, 2, 2, 6)),)],
         lambda maps: len(dead_channels(maps)),

@@ -7,24 +7,19 @@ from typing import Any
 
 import numpy as np
 
-from helpers.exercises.judges import (
-    Judgement,
-    exercise,
-    judge_choice,
-    judge_function,
-    judge_number,
-    progress as progress,
-)
+from helpers.exercises import judges
+
+progress = judges.progress
 
 
-@exercise
+@judges.exercise
 def cats_called_cat(
     answer: Any, dogs: np.ndarray, labels: np.ndarray, threshold: float = 0.4
-) -> Judgement:
+) -> judges.Judgement:
     """How many cats are called cats at a threshold, for probabilities of "dog" and labels (n,)."""
     cats, called = labels == 0, dogs > threshold
     right = int(np.sum(cats & ~called))
-    return judge_number(
+    return judges.number(
         answer,
         right,
         f"{right} of the {cats.sum()} cats have a probability of dog up to {threshold}.",
@@ -60,8 +55,10 @@ def pool_riddle(
     return conv[:, :, random.choice(channels)], choices
 
 
-@exercise
-def which_pool(answer: Any, question: np.ndarray, choices: dict[str, np.ndarray]) -> Judgement:
+@judges.exercise
+def which_pool(
+    answer: Any, question: np.ndarray, choices: dict[str, np.ndarray]
+) -> judges.Judgement:
     """Which of ``pool_riddle``'s four maps is the pool of its map, computed."""
     rows, cols = next(iter(choices.values())).shape
     pooled = question[: 2 * rows, : 2 * cols].reshape(rows, 2, cols, 2).max(axis=(1, 3))
@@ -74,11 +71,11 @@ def which_pool(answer: Any, question: np.ndarray, choices: dict[str, np.ndarray]
         )
     right = min(off, key=lambda letter: off[letter].max())
     reasons[right] = f"Every number of {right} is the largest of four of the map's."
-    return judge_choice(answer, right, reasons)
+    return judges.choice(answer, right, reasons)
 
 
-@exercise
-def standardize(answer: Callable | None) -> Judgement:
+@judges.exercise
+def standardize(answer: Callable | None) -> judges.Judgement:
     """A function of maps (rows, cols, channels) that standardizes each, also where all is even."""
     live = np.random.default_rng(0).gamma(0.5, [0.2, 2, 9], (9, 8, 3)).astype(np.float32)
     live[0, 0] = live.max(axis=(0, 1)) * 3  # to be cut off
@@ -106,4 +103,4 @@ def standardize(answer: Callable | None) -> Judgement:
     }
     because = "Each channel's mean is at 128, one deviation is 64 levels, and no NaN anywhere."
     cases = [(live,), (with_dead,), (with_even,)]
-    return judge_function(answer, cases, levels, because, mistakes, tolerance=0.005)
+    return judges.function(answer, cases, levels, because, mistakes, tolerance=0.005)

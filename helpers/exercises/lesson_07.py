@@ -7,20 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from helpers.exercises.judges import (
-    Judgement,
-    exercise,
-    judge_choice,
-    judge_function,
-    judge_number,
-    progress as progress,
-)
+from helpers.exercises import judges
 from helpers.layers import find, output_shape
 from helpers.patches import Scan
 
+progress = judges.progress
 
-@exercise
-def ranked(answer: Callable | None) -> Judgement:
+
+@judges.exercise
+def ranked(answer: Callable | None) -> judges.Judgement:
     """A function of (maps, channel, count): the photos that excite a channel most."""
     rng = np.random.default_rng(7)
     asked = (((6, 5, 4, 3), 1, 4), ((9, 3, 3, 2), 0, 5), ((12, 2, 6, 4), 3, 3))
@@ -32,7 +27,7 @@ def ranked(answer: Callable | None) -> Judgement:
     def highest(maps: np.ndarray) -> np.ndarray:
         return maps.max(axis=(1, 2))
 
-    return judge_function(
+    return judges.function(
         answer,
         cases,
         by(highest),
@@ -62,36 +57,33 @@ def riddle(number: int, scan: Scan, layer: str = "block2_conv2") -> tuple[int, l
     rng = np.random.default_rng(abs(int(number)))
     ranking = scan[layer]
     some = rng.permutation(ranking.by_strength()[: ranking.map_shape[2] // 2])[:16]
-    alike, four = np.corrcoef(ranking.values[:, some].T), [0]
-    while len(four) < 4:
-        four.append(int(alike[:, four].max(axis=1).argmin()))
-    order = rng.permutation(four)
+    order = rng.permutation(judges.unlike(ranking.values[:, some]))
     return int(some[rng.choice(order)]), some[order].tolist()
 
 
-@exercise
-def same_channel(answer: Any, number: int, scan: Scan) -> Judgement:
+@judges.exercise
+def same_channel(answer: Any, number: int, scan: Scan) -> judges.Judgement:
     """Which of the squares A to D belongs to the riddle's channel."""
     asked, four = riddle(number, scan)
     wrong = "That is channel {}, another one. What do all nine patches of “?” share?"
     reasons = {"ABCD"[k]: wrong.format(channel) for k, channel in enumerate(four)}
     right = "ABCD"[four.index(asked)]
-    return judge_choice(answer, right, reasons | {right: f"Both are channel {asked}'s."})
+    return judges.choice(answer, right, reasons | {right: f"Both are channel {asked}'s."})
 
 
-@exercise
-def lucky_channels(answer: Any, model: Any, layer: str = "block4_conv3") -> Judgement:
-    """How many of a layer's channels pass a test at 5 % by luck."""
+@judges.exercise
+def lucky_channels(answer: Any, model: Any, layer: str = "block4_conv3") -> judges.Judgement:
+    """How many of a layer's channels pass a test at 5% by luck."""
     count = output_shape(find(model, layer))[-1]
-    return judge_number(
+    return judges.number(
         answer,
         0.05 * count,
-        f"5 % of {count}: about {0.05 * count:.0f} names, all of them luck.",
+        f"5% of {count}: about {0.05 * count:.0f} names, all of them luck.",
         {
             0.05: "That is the share. How many channels is it?",
-            5: f"5 % means 5 of 100; there are {count}.",
-            0: "Luck passes such a test in 5 % of cases, and it is tried very often.",
-            count: "Each of them passes in only 5 % of cases.",
+            5: f"5% means 5 of 100; there are {count}.",
+            0: "Luck passes such a test in 5% of cases, and it is tried very often.",
+            count: "Each of them passes in only 5% of cases.",
             0.95 * count: "Those are the ones that luck does not pass.",
             0.05 / count: "Dividing makes each test stricter; it does not count what passes.",
         },

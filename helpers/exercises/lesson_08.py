@@ -10,25 +10,20 @@ import numpy as np
 
 from helpers import models
 from helpers.activations import feature_maps
-from helpers.exercises.judges import (
-    Judgement,
-    exercise,
-    judge_choice,
-    judge_function,
-    judge_number,
-    progress as progress,
-)
+from helpers.exercises import judges
 from helpers.images import prepare
 from helpers.plots import Picture, beside_chance
 
+progress = judges.progress
 
-@exercise
-def more_than(answer: Any, chance: Sequence[float], least: float = 0.05) -> Judgement:
+
+@judges.exercise
+def more_than(answer: Any, chance: Sequence[float], least: float = 0.05) -> judges.Judgement:
     """Above which value does a trained network differ from these values of chance?"""
     low, high, mean = min(chance), max(chance), float(np.mean(chance))
     width = high - low
     margin = max(least, width)
-    return judge_number(
+    return judges.number(
         answer,
         high + margin,
         f"They spread from {low:g} to {high:g}, by {width:.2g}, which is more than {least:g}: "
@@ -68,8 +63,8 @@ def revealed(number: int) -> str:
     return "".join(sorted(kinds, key=lambda letter: models.KINDS.index(kinds[letter])))
 
 
-@exercise
-def who_is_who(answer: Any, number: int) -> Judgement:
+@judges.exercise
+def who_is_who(answer: Any, number: int) -> judges.Judgement:
     """The letters of the trained, the fresh and the shuffled network, in this order."""
     kinds, right, reasons = _letters(number), revealed(number), {}
     for letters in map("".join, itertools.permutations("ABC")):
@@ -86,7 +81,7 @@ def who_is_who(answer: Any, number: int) -> Judgement:
         answer = "".join(map(str, answer))
     if isinstance(answer, str):
         answer = "".join(filter(str.isalnum, answer))
-    return judge_choice(answer, right, reasons)
+    return judges.choice(answer, right, reasons)
 
 
 def _letters(number: int) -> dict[str, str]:
@@ -95,8 +90,8 @@ def _letters(number: int) -> dict[str, str]:
     return dict(zip("ABC", kinds, strict=True))
 
 
-@exercise
-def permuted(answer: Callable | None) -> Judgement:
+@judges.exercise
+def permuted(answer: Callable | None) -> judges.Judgement:
     """A function of (first, second, orders): the agreement for each order of second's subjects."""
 
     def agreement(first: np.ndarray, second: np.ndarray) -> float:
@@ -115,7 +110,7 @@ def permuted(answer: Callable | None) -> Judgement:
         orders = np.array([random.permutation(subjects) for _ in range(times)])
         cases.append((first, first + noise, orders))
     truth = each(lambda first, second, order: (first, second[order]))
-    return judge_function(
+    return judges.function(
         answer,
         cases,
         truth,

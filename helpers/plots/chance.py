@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
-from helpers.plots import panels
+from helpers.plots import filter_grids, panels
 from helpers.plots.page import Picture
 from helpers.plots.panels import BLUE, INK, number
 
@@ -44,13 +44,8 @@ def beside_chance(
         below = panels.tiles(f"{name}: maps of {layer}", tiles, scale, columns, width, names)
         every.append([below])
         if kernel is not None:
-            kernel = kernel[:, :, ::-1, : columns**2].transpose(3, 0, 1, 2)
-            shares = 0.5 + kernel / np.maximum(
-                2 * np.abs(kernel).max((1, 2, 3), keepdims=True), 1e-30
-            )
-            tiles = (255 * shares).round().astype(np.uint8).repeat(16, axis=1).repeat(16, axis=2)
-            names = [str(channel) for channel in range(len(tiles))]
-            above = panels.tiles(f"{name}: first filters", tiles, None, columns, width, names)
+            first, words = range(min(columns**2, kernel.shape[-1])), f"{name}: first filters"
+            above = filter_grids.rgb_filters(kernel, first, words, columns, width)
             every[-1].insert(0, above)
     return Picture(every if len(every) > 1 else every[0], caption)
 

@@ -42,7 +42,7 @@ def layer_rows(
         chosen = range(layer.shape[-1]) if channels is None else channels[name]
         every = mosaics.wall(layer, scale, side=width // columns - 4)
         shown.append(mosaics.grid(title, every, chosen, columns, width, bar=name == last))
-    return Picture(shown, "Above each map stands its channel's number; × is a dead channel.")
+    return Picture(shown, "The number above each map is its channel; × is a dead channel.")
 
 
 def verdicts(photos: dict[str, np.ndarray], probabilities: np.ndarray) -> Picture:

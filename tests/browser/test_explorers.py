@@ -21,6 +21,7 @@ NAMES = (
     *("00 first look", "01 network", "02 filter bank", "03 filter grid", "04 pixel probe"),
     *("04 convolution effect", "05 feature maps", "05 two photos", "06 representations"),
     "07 best patches",
+    "08 trained or chance",
 )
 
 

@@ -59,6 +59,7 @@ def explorers() -> dict[str, Callable[[], widgets.Explorer]]:
         ),
         "06 representations": representations,
         "07 best patches": best_patches,
+        "08 trained or chance": lambda: widgets.trained_or_chance(model, cat[::2, ::2]),
     }
 
 
