@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.layers import checked_batch, conv_layers, find, model_input, sub_model
+from helpers.graph import graph_of
+from helpers.layers import checked_batch, name_of, sub_model, walk
 from helpers.safety import give_back_freed
 
 _passes: weakref.WeakKeyDictionary[Any, dict] = weakref.WeakKeyDictionary()
@@ -37,8 +38,10 @@ def feature_maps(
 
     Args:
         model: A ``keras.Model``.
-        batch: float array (n, rows, cols, channels), for VGG16 what ``images.prepare`` returns.
-        layers: Names or indexes of layers, one or several; None for every convolution.
+        batch: float array (n, rows, cols, channels), for VGG16 what ``images.prepare`` returns;
+            for a model with several inputs a list of arrays, or a dict by the inputs' names.
+        layers: Names (as of ``layers.walk``) or indexes of layers, one or several; None for every
+            convolution.
         what: "output", or "input" for what flows into the layers.
 
     Returns:
@@ -48,25 +51,29 @@ def feature_maps(
         ValueError: No such layer, or a batch that does not fit the model.
     """
     if layers is None:
-        layers = [layer.name for layer in conv_layers(model)]
+        from helpers.quiet import keras
+
+        layers = list(walk(model, keras.layers.Conv2D))
         if not layers:
             raise ValueError(f"{model.name} has no convolutions")
     wanted = [layers] if isinstance(layers, (str, int, np.integer)) else layers
-    names = tuple(dict.fromkeys(find(model, layer).name for layer in wanted))
+    names = tuple(dict.fromkeys(name_of(model, layer) for layer in wanted))
     if not names:
-        raise ValueError(f"no layers chosen; {model.name} has {len(model.layers)}")
-    batch = checked_batch(model, batch)
-    kept = _passes.setdefault(model, {})
+        raise ValueError(f"no layers chosen; {model.name} has {len(walk(model))}")
+    checked = checked_batch(model, batch)
+    arrays = checked if isinstance(checked, list) else [checked]
+    kept = _passes.setdefault(graph_of(model), {})  # a Sequential that grows has a new graph
     if (what, names) not in kept:
         kept[what, names] = _compiled(model, names, what)
+    size = " and ".join(f"{x.shape[1]} × {x.shape[2]}" for x in arrays if x.ndim > 2)
     too_small = ValueError(
-        f"photos of {batch.shape[1]} × {batch.shape[2]} pixels are too small for "
+        f"photos of {size} pixels are too small for "
         f"{model.name}: nothing is left of them after its pooling"
     )
     try:
-        outputs = kept[what, names](batch)
+        outputs = kept[what, names](*arrays)
     except Exception as error:  # TensorFlow's own words for it fill a page
-        if None in model_input(model).shape[1:]:
+        if any(None in tensor.shape[1:] for tensor in model.inputs):
             raise too_small from error
         raise
     maps = {name: np.asarray(outputs[name], dtype=np.float32) for name in names}
@@ -111,7 +118,14 @@ def _compiled(model: Any, names: tuple[str, ...], what: str) -> Any:
     import tensorflow as tf
 
     give_back_freed()
-    inner, photo = sub_model(model, names, what), model_input(model)
-    compiled = tf.function(lambda batch: inner(batch, training=False), autograph=False)
-    traced = compiled.get_concrete_function(tf.TensorSpec(photo.shape, tf.float32, name="photo"))
-    return lambda batch: traced(tf.convert_to_tensor(batch))
+    inner = sub_model(model, names, what)
+    compiled = tf.function(
+        lambda *arrays: inner(arrays if len(arrays) > 1 else arrays[0], training=False),
+        autograph=False,
+    )
+    specs = [
+        tf.TensorSpec(tensor.shape, tf.float32, name=f"photo{k or ''}")
+        for k, tensor in enumerate(model.inputs)
+    ]
+    traced = compiled.get_concrete_function(*specs)
+    return lambda *arrays: traced(*map(tf.convert_to_tensor, arrays))

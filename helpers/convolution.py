@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from helpers.layers import check_index, kernel_and_bias, zeros_around
+from helpers.layers import check_index, groups, kernel_and_bias, zeros_around
 
 _MIX_CHANNELS = ("softmax", "log_softmax", "sparsemax", "glu")  # activations over all filters
 
@@ -28,12 +28,14 @@ class Decomposition:
         bias: The one number added everywhere.
         activation: float32 (rows, cols); the layer's activation function of total + bias. This is
             the feature map that Keras computes.
+        function: What the activation function is called; "" for a layer without one.
     """
 
     partials: np.ndarray
     total: np.ndarray
     bias: float
     activation: np.ndarray
+    function: str = "ReLU"
 
     @cached_property
     def shares(self) -> np.ndarray:
@@ -64,6 +66,7 @@ class Probe:
     total: float  # the sum of the sums
     bias: float  # the filter's bias
     activation: float  # the layer's activation function of total + bias: the number in the map
+    function: str = "ReLU"  # as of a ``Decomposition``
 
     @property
     def padding(self) -> int:
@@ -74,11 +77,11 @@ class Probe:
 def decompose(layer: Any, inputs: np.ndarray, filter_index: int) -> Decomposition:
     """Compute one filter's feature map channel by channel with OpenCV.
 
-    Any kernel size, stride, padding, dilation and grouping of a ``keras.layers.Conv2D``. In a
-    layer with groups, only the channels of the filter's own group appear.
+    Any kernel size, stride, padding, dilation and grouping of a ``keras.layers.Conv2D``, or a
+    ``DepthwiseConv2D``. In a layer with groups, only the channels of the filter's own group appear.
 
     Args:
-        layer: A ``keras.layers.Conv2D`` whose weights exist.
+        layer: A convolution whose weights exist, such as ``layers.find_conv(model, name)``.
         inputs: What flows into the layer: float array (1, rows, cols, in) or (rows, cols, in).
         filter_index: Which filter, from 0.
 
@@ -110,7 +113,7 @@ def decompose(layer: Any, inputs: np.ndarray, filter_index: int) -> Decompositio
     if not np.isfinite(total).all():
         raise ValueError(f"the inputs of {layer.name} or its weights hold NaN or infinity")
     activation = _activate(layer, total + np.float32(bias))
-    return Decomposition(partials.transpose(1, 2, 0), total, bias, activation)
+    return Decomposition(partials.transpose(1, 2, 0), total, bias, activation, _function(layer))
 
 
 def probe(layer: Any, inputs: np.ndarray, filter_index: int, row: int, col: int) -> Probe:
@@ -139,7 +142,8 @@ def probe(layer: Any, inputs: np.ndarray, filter_index: int, row: int, col: int)
     total = np.float32(sums.sum())
     activation = float(_activate(layer, np.full((1, 1), total + np.float32(bias)))[0, 0])
     sums = sums.astype(np.float32)
-    return Probe(patch, inside, kernel, products, sums, float(total), bias, activation)
+    name = _function(layer)
+    return Probe(patch, inside, kernel, products, sums, float(total), bias, activation, name)
 
 
 def _parts(
@@ -160,13 +164,13 @@ def _parts(
     images = np.asarray(inputs, dtype=np.float32)
     if images.ndim == 4 and images.shape[0] == 1:
         images = images[0]
-    depth, channels = kernel.shape[2], kernel.shape[2] * layer.groups
+    depth, channels = kernel.shape[2], kernel.shape[2] * groups(layer)
     if images.ndim != 3 or images.shape[-1] != channels:
         raise ValueError(
             f"{layer.name} takes inputs of the shape (1, rows, cols, {channels}), "
             f"not {np.shape(inputs)}"
         )
-    group = filter_index // (kernel.shape[-1] // layer.groups)
+    group = filter_index // (kernel.shape[-1] // groups(layer))
     images = images[:, :, group * depth : (group + 1) * depth].transpose(2, 0, 1)
     zeros = []
     for length, reach, stride in zip(images.shape[1:], _reach(layer), layer.strides, strict=True):
@@ -189,3 +193,8 @@ def _reach(layer: Any) -> tuple[int, int]:
 
 def _activate(layer: Any, numbers: np.ndarray) -> np.ndarray:
     return np.asarray(layer.activation(numbers), dtype=np.float32)
+
+
+def _function(layer: Any) -> str:
+    name = getattr(layer.activation, "__name__", type(layer.activation).__name__)
+    return {"relu": "ReLU", "linear": ""}.get(name, name)

@@ -6,6 +6,8 @@ import functools
 import json
 import operator
 import os
+import re
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -254,6 +256,37 @@ def _loaded(build: Callable[[], Any], asked: str, path: str | os.PathLike | None
     give_back_freed()  # about 100 MB
     model.weights_used = asked if asked in WEIGHT_CHOICES else Path(asked).name
     return model
+
+
+def load_model(path: str | os.PathLike) -> Any:
+    """Read a whole network from a ``.keras`` file, as ``model.save("mine.keras")`` writes it.
+
+    Load only files of people you trust: no code of the file is run, but its layers are built.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: No ``.keras`` file, a damaged one, or one with a layer that is code (``Lambda``)
+            or of a class that Keras does not know.
+    """
+    from helpers.quiet import keras
+
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}; model.save('mine.keras') writes one")
+    if path.suffix != ".keras" or not zipfile.is_zipfile(path):
+        raise ValueError(f"{path.name} is no .keras file; model.save('mine.keras') writes one")
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras's own words fill a page
+        why, unknown = "is damaged", re.search(r"Could not locate class '(\w+)'", str(error))
+        if "Lambda" in str(error):
+            why = "holds a Lambda, code that is not run from a file; save it with, say, Rescaling"
+        elif unknown:
+            why = (
+                f"holds a {unknown[1]}, which Keras does not know; define that class first, below "
+                f"a line @keras.saving.register_keras_serializable()"
+            )
+        raise ValueError(f"{path.name} {why}") from error
 
 
 def describe_vgg16() -> Any:

@@ -10,17 +10,33 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from helpers.layers import find, model_input, zeros_around
+from helpers.graph import Call, calls
+from helpers.layers import model_input, tensors, zeros_around
 
-#: Layers that work on each position by itself: a unit sees no more than the unit below it.
+#: Layers that work on each position by itself: a unit sees no more than the unit below it. (What is
+#: called Random… changes photos only in training.)
 _POSITION_BY_POSITION = (
-    "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dropout", "ELU",
-    "GaussianDropout", "GaussianNoise", "Identity", "LeakyReLU", "Normalization", "PReLU", "ReLU",
-    "Rescaling", "SpatialDropout2D",
+    "Activation", "ActivityRegularization", "AlphaDropout", "BatchNormalization", "Dropout",
+    "ELU", "GaussianDropout", "GaussianNoise", "Identity", "LayerScale", "LeakyReLU",
+    "Normalization", "PReLU", "RandomBrightness", "RandomContrast", "RandomFlip", "RandomRotation",
+    "RandomTranslation", "RandomZoom", "ReLU", "Relu", "Relu6", "Rescaling", "Sigmoid", "Silu",
+    "SpatialDropout2D", "StochasticDepth", "Tanh",
+)  # fmt: skip
+
+#: Layers that do so if their axis is the last one, that of the channels.
+_OVER_CHANNELS = ("LayerNormalization", "Softmax", "UnitNormalization", "RMSNormalization")
+
+#: Layers, and operations such as +, that join the same position of several branches.
+_MERGES = (
+    "Add", "Average", "Concatenate", "Divide", "Maximum", "Minimum", "Multiply", "Subtract",
+    "TrueDivide",
 )  # fmt: skip
 
 #: Layers whose every unit sees the whole photo.
-_EVERYWHERE = ("Dense", "Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D")
+_EVERYWHERE = (
+    "Attention", "Dense", "Flatten", "GlobalAveragePooling2D", "GlobalMaxPooling2D",
+    "GroupNormalization", "LayerNormalization", "MultiHeadAttention",
+)  # fmt: skip
 
 
 class ReceptiveField(NamedTuple):
@@ -102,70 +118,78 @@ def receptive_field(model: Any, layer: str | int) -> ReceptiveField:
 
     From the photo up, sizes add and strides multiply: a kernel of k pixels that are spread
     ``dilation`` apart and seen through an earlier stride of j pixels adds (k - 1) · dilation · j
-    to the size; padding moves the start.
+    to the size; padding moves the start. Where branches join, as in a residual network, the field
+    is the smallest rectangle around theirs, so their strides must agree. (In a Concatenate, some
+    channels see less: only their own branch's field.)
 
     Args:
-        model: A model whose layers up to this one form a chain (no branches).
+        model: A model with one input, of branches and nested models, too.
         layer: The layer's name or index.
 
     Raises:
-        ValueError: No such layer, branches, a layer on the way that has no local field or none
-            that is known here, or padding that depends on an input size the model leaves open.
+        ValueError: No such layer; or on the way a layer that sees the whole photo or is not known
+            here, branches that do not fit, or padding that depends on an input size the model
+            leaves open.
     """
+    fields = {id(model_input(model)): ReceptiveField((1, 1), (1, 1), (0, 0))}
+    for name, call in calls(model).items():
+        if id(call.outputs[0]) not in fields:  # not an input, nor a nested model
+            field = _through(name, call, [fields[id(tensor)] for tensor in call.inputs])
+            fields |= {id(tensor): field for tensor in call.outputs}
+    (tensor,) = tensors(model, [layer]).values()
+    field = fields[id(tensor)]
+    if isinstance(field, str):
+        raise ValueError(field)
+    return field
+
+
+def _through(name: str, call: Call, below: list[Any]) -> ReceptiveField | str:
+    """The field of a layer's units from those of what flows in, or why there is none."""
     from helpers.quiet import keras
 
+    layer, kind, sides = call.layer, type(call.layer).__name__, tuple(call.inputs[0].shape[1:-1])
+    for field in below:
+        if isinstance(field, str):  # there was none before
+            return field
+    axes = np.atleast_1d(getattr(layer, "axis", -1))
+    over_channels = all(axis in (-1, len(sides) + 1) for axis in axes)
+    if kind in _MERGES:
+        alike = {tuple(tensor.shape[1:-1]) for tensor in (*call.inputs, *call.outputs)}
+        if len(alike) > 1 or len({field.stride for field in below}) > 1 or not over_channels:
+            return f"{name!r} joins branches of different sizes or strides, which have no one field"
+        starts = np.array([field.start for field in below])
+        ends = starts + [field.size for field in below]
+        start = starts.min(axis=0)
+        size = ends.max(axis=0) - start
+        return ReceptiveField(tuple(size.tolist()), below[0].stride, tuple(start.tolist()))
+    if kind in _POSITION_BY_POSITION or (kind in _OVER_CHANNELS and over_channels):
+        return below[0]
+    if kind == "Dense" and len(sides) == 2:  # on maps, a 1×1 convolution
+        return below[0]
     pools = (keras.layers.MaxPooling2D, keras.layers.AveragePooling2D)
-    windows = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, *pools)
-    size, stride, start = [1, 1], [1, 1], [0, 0]
-    for current, length in _chain(model, find(model, layer)):
-        kind = type(current).__name__
-        if isinstance(current, keras.layers.ZeroPadding2D):
-            for axis in (0, 1):
-                start[axis] -= current.padding[axis][0] * stride[axis]
+    frames = (keras.layers.ZeroPadding2D, keras.layers.Cropping2D)
+    kinds = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D, keras.layers.SeparableConv2D)
+    if not isinstance(layer, (*kinds, *pools, *frames)):
+        why = "fields are known for convolutions, pools, padding, and what looks at one position"
+        if kind in _EVERYWHERE:
+            why = "every unit from there on sees the whole photo"
+        return f"{name!r} is a {kind}; {why}"
+    if layer.data_format != "channels_last":
+        return f"{name!r} has its channels first; only channels last is read"
+    (size, stride, start), padding = map(list, below[0]), getattr(layer, "padding", "valid")
+    for axis in (0, 1):
+        if isinstance(layer, frames):
+            cut = getattr(layer, "cropping", None)
+            start[axis] += (cut[axis][0] if cut else -padding[axis][0]) * stride[axis]
             continue
-        if kind in _POSITION_BY_POSITION:
-            continue
-        if not isinstance(current, windows):
-            why = (
-                "fields are known for convolutions, pools, padding, and what looks at one position"
-            )
-            if kind in _EVERYWHERE:
-                why = "every unit from there on sees the whole photo"
-            raise ValueError(f"{current.name!r} is a {kind}; {why}")
-        if current.data_format != "channels_last":
-            raise ValueError(f"{current.name!r} has its channels first; only channels last is read")
-        kernel = current.pool_size if isinstance(current, pools) else current.kernel_size
-        dilation = (1, 1) if isinstance(current, pools) else current.dilation_rate
-        for axis in (0, 1):
-            reach, step = (kernel[axis] - 1) * dilation[axis], current.strides[axis]
-            if length[axis] is None and current.padding == "same" and step > 1:
-                raise ValueError(
-                    f"{current.name!r} pads by the size of its input; "
-                    f"give the model a fixed input shape"
-                )
-            # where no size is known, any will do
-            before, _ = zeros_around(current.padding, length[axis] or reach + 1, reach + 1, step)
-            start[axis] -= before * stride[axis]
-            size[axis] += reach * stride[axis]
-            stride[axis] *= step
+        kernel = layer.pool_size if isinstance(layer, pools) else layer.kernel_size
+        dilation = 1 if isinstance(layer, pools) else layer.dilation_rate[axis]
+        reach, step, length = (kernel[axis] - 1) * dilation, layer.strides[axis], sides[axis]
+        if length is None and padding == "same" and step > 1:
+            return f"{name!r} pads by the size of its input; give the model a fixed input shape"
+        # where no size is known, any will do
+        before, _ = zeros_around(padding, length or reach + 1, reach + 1, step)
+        start[axis] -= before * stride[axis]
+        size[axis] += reach * stride[axis]
+        stride[axis] *= step
     return ReceptiveField(tuple(size), tuple(stride), tuple(start))
-
-
-def _chain(model: Any, target: Any) -> list[tuple[Any, tuple[int | None, int | None]]]:
-    """The layers from the input to the target, each with the (rows, cols) that flow into it."""
-    from helpers.quiet import keras
-
-    chain = []
-    tensor = target.output
-    while tensor is not model_input(model):
-        operation, node, _ = tensor._keras_history
-        if isinstance(operation, keras.layers.InputLayer):
-            break
-        sources = operation._inbound_nodes[node].input_tensors
-        if len(sources) != 1:
-            raise ValueError(
-                f"{operation.name!r} joins several branches; only chains of layers can be followed"
-            )
-        tensor = sources[0]
-        chain.append((operation, tuple(tensor.shape[1:3])))
-    return chain[::-1]

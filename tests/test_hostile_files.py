@@ -461,6 +461,11 @@ DANGEROUS = {
 }
 
 
+#: Who may open a whole network, and how: Keras's safe mode, which runs no code, is its default.
+#: One is the reader's own file, the other what this very program has sent to a worker.
+WHOLE_NETWORKS = {f"helpers/{name}.py": {"load_model", "compile"} for name in ("models", "cluster")}
+
+
 def words(tree):
     """Every name that code mentions: variables, attributes, imports and keywords."""
     for node in ast.walk(tree):
@@ -482,7 +487,8 @@ def test_no_code_here_runs_what_it_reads():
     assert len(sources) > 20
     for path in sources:
         found = set(words(ast.parse(path.read_text(encoding="utf-8")))) & DANGEROUS
-        assert not found, f"{path.relative_to(ROOT)}: {found}"
+        name = path.relative_to(ROOT).as_posix()
+        assert found == WHOLE_NETWORKS.get(name, set()), name
     example = "from pickle import load; eval('1'); keras.models.load_model(p, safe_mode=False)"
     assert set(words(ast.parse(example))) & DANGEROUS == {
         *("pickle", "eval", "load_model", "safe_mode"),

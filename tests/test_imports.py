@@ -21,7 +21,7 @@ MODULES = {
 #: From left to right. Modules that are not named hold numbers.
 PLACES = {
     **{"quiet": 0, "packages": 0, "safety": 0, "collection": 1, "images": 1, "models": 2},
-    **{"layers": 3, "plots": 5, "widgets": 6},
+    **{"graph": 3, "layers": 3, "plots": 5, "widgets": 6},
 }
 NUMBERS = 4
 BESIDE = ("exercises", "check_environment")  # only notebooks import these

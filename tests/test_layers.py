@@ -125,6 +125,8 @@ def test_multiply_adds_of_odd_layers(odd):
     assert count["plain"] == 9 * 10 * 6 * 3 * 5 * 4
     assert count["deep"] == 7 * 8 * 12 * 3 * 3
     assert count["grouped"] == 7 * 8 * 8 * 3 * 3 * 6
+    assert count["wider"] == 5 * 6 * 5 * 2 * 2 * 3  # each of 5 × 6 × 5 numbers, 2 × 2 × 3 times
+    assert count["separable"] == 10 * 12 * 3 * 1 * 1 + 10 * 12 * 2 * 3
     assert count["conv_relu"] == 0
 
 
@@ -135,15 +137,25 @@ def test_a_layer_without_bias(odd):
     np.testing.assert_array_equal(bias, np.zeros(6))
 
 
+def test_a_depthwise_layer_has_filters_of_one_slice(odd):
+    layer = layers.find_conv(odd, "deep")
+    kernel, bias = layers.kernel_and_bias(layer)
+    assert kernel.shape == (3, 3, 1, 12)
+    assert bias.shape == (12,)
+    for number in range(12):  # over the first channel, over the first again, over the second, …
+        wanted = np.asarray(layer.kernel)[:, :, number // 2, number % 2]
+        np.testing.assert_array_equal(kernel[:, :, 0, number], wanted)
+
+
 def test_a_layer_with_bias(vgg16):
     layer = vgg16.get_layer("block2_conv1")
     for found, expected in zip(layers.kernel_and_bias(layer), layer.get_weights(), strict=True):
         np.testing.assert_array_equal(found, expected)
 
 
-@pytest.mark.parametrize("name", ["deep", "wider", "separable", "conv_relu"])
+@pytest.mark.parametrize("name", ["wider", "separable", "conv_relu"])
 def test_layers_without_filters(odd, name):
-    with pytest.raises(ValueError, match="and has no filters; odd's convolutions are plain, group"):
+    with pytest.raises(ValueError, match="and has no filters; odd's convolutions are plain, deep"):
         layers.find_conv(odd, name)
     with pytest.raises(ValueError, match=f"layer '{name}' is a .* and has no filters"):
         layers.kernel_and_bias(odd.get_layer(name))
@@ -231,7 +243,7 @@ def test_a_model_without_convolutions():
 
 
 def test_short_lists_are_given_in_full(odd):
-    with pytest.raises(ValueError, match=r"odd has plain, grouped, dilated$"):
+    with pytest.raises(ValueError, match=r"odd has plain, deep, grouped, dilated$"):
         layers.find_conv(odd, "nothing")
 
 

@@ -101,6 +101,56 @@ def test_every_kind_of_layer_between_two_convolutions(step):
     assert moved_by(model, row, col) == field.box(row, col)
 
 
+blocks = st.lists(
+    st.tuples(
+        st.sampled_from(["Add", "Concatenate", "Multiply", "Average"]),
+        st.integers(1, 2),  # stride of each branch
+        st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=2, max_size=3),
+        st.sampled_from(["same", "valid"]),  # cropped to fit, as in the first U-Net
+        st.booleans(),  # as a nested model
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def branching(blocks):
+    """Residual and inception blocks of all kinds, the weights positive."""
+    tensor = photo = keras.Input((*SIDES, 1))
+    options = {"kernel_initializer": keras.initializers.RandomUniform(0.5, 1, seed=0)}
+    for merge, stride, kernels, padding, nested in blocks:
+        start = keras.Input(tensor.shape[1:]) if nested else tensor
+        branches = [start] if stride == 1 and merge in ("Concatenate",) else []
+        for kernel in kernels:
+            conv = keras.layers.Conv2D(2, kernel, stride, padding, **options)(start)
+            branches.append(keras.layers.BatchNormalization()(conv))
+        least = [min(branch.shape[axis] for branch in branches) for axis in (1, 2)]
+        for place, branch in enumerate(branches):
+            spare = [branch.shape[axis] - least[axis - 1] for axis in (1, 2)]
+            if any(spare):
+                cut = tuple((each // 2, each - each // 2) for each in spare)
+                branches[place] = keras.layers.Cropping2D(cut)(branch)
+        end = getattr(keras.layers, merge)()(branches)
+        tensor = keras.Model(start, end)(tensor) if nested else end
+    return keras.Model(photo, keras.layers.Activation("relu", name="last")(tensor))
+
+
+@given(blocks=blocks, where=st.tuples(*[st.sampled_from([0, 0.3, 0.5, 0.6, 1])] * 2))
+@settings(max_examples=25, deadline=None, derandomize=True, phases=[Phase.generate])
+def test_the_field_is_what_moves_the_unit_where_branches_join(blocks, where):
+    model = branching(blocks)
+    units = model.output.shape[1:3]
+    row, col = (round(share * (length - 1)) for share, length in zip(where, units, strict=True))
+    field = receptive_field(model, "last")
+    top, left, bottom, right = field.box(row, col)
+    found = moved_by(model, row, col)
+    if field.inside(units, SIDES)[row, col]:
+        assert found == (top, left, bottom, right)
+    else:  # cut off at the photo's edge, and perhaps a little more
+        assert (np.array(found[:2]) >= (max(top, 0), max(left, 0))).all()
+        assert (np.array(found[2:]) <= (min(bottom, SIDES[0]), min(right, SIDES[1]))).all()
+
+
 @pytest.mark.parametrize(
     ("layer", "size", "stride", "start"),
     [
@@ -120,6 +170,22 @@ def test_every_kind_of_layer_between_two_convolutions(step):
 def test_vgg16s_known_fields(vgg16, layer, size, stride, start):
     # sizes as in Araujo, Norris & Sim 2019, table 1, and Simonyan & Zisserman 2015, section 2.3
     assert receptive_field(vgg16, layer) == ((size, size), (stride, stride), (start, start))
+
+
+@pytest.mark.parametrize(
+    ("build", "layer", "size"),
+    [
+        ("ResNet50", "conv5_block3_out", 483),
+        ("InceptionV3", "mixed10", 1311),
+        ("MobileNet", "conv_pw_13_relu", 315),
+    ],
+)
+def test_known_fields_of_networks_with_branches(build, layer, size):
+    # sizes as in Araujo, Norris & Sim 2019, table 1
+    with keras.StatelessScope(initialize_variables=False):
+        model = getattr(keras.applications, build)(weights=None)
+    field = receptive_field(model, layer)
+    assert (field.size, field.stride) == ((size, size), (32, 32))
 
 
 def test_units_inside_are_those_whose_box_is():
@@ -172,19 +238,23 @@ def refused():
     conv = keras.layers.Conv2D(2, 3, padding="same")(photo)
     yield keras.layers.GlobalAveragePooling2D()(conv), "sees the whole photo"
     yield keras.layers.Flatten()(conv), "sees the whole photo"
-    yield keras.layers.Add(name="sum")([photo, conv]), "'sum' joins several branches"
+    pool = keras.layers.GlobalAveragePooling2D(keepdims=True, name="pool")(conv)
+    yield keras.layers.Multiply(name="excite")([pool, conv]), "'pool' is a Global.* sees the whole"
+    halves = [keras.layers.MaxPooling2D(2, 1)(conv), keras.layers.Conv2D(2, 2, 2)(conv)]
+    crop = keras.layers.Cropping2D(((0, 3), (0, 3)))(halves[0])
+    yield keras.layers.Add(name="sum")([crop, halves[1]]), "'sum' joins branches of different"
+    yield keras.layers.Concatenate(axis=1, name="tall")([photo, conv]), "'tall' joins branches"
     yield keras.layers.UpSampling2D()(conv), "is a UpSampling2D"
     yield keras.layers.LayerNormalization(axis=(1, 2))(conv), "is a LayerNormalization"
-    open_size = keras.Input((None, None, 2))
+    open_size = keras.Input((None, None, 2), name="open")
     yield keras.layers.Conv2D(2, 3, 2, padding="same")(open_size), "give the model a fixed input"
 
 
-@pytest.mark.parametrize("number", range(6))
+@pytest.mark.parametrize("number", range(8))
 def test_what_has_no_known_field_is_refused(number):
     tensor, words = list(refused())[number]
-    source = tensor._keras_history.operation
-    first = source.input[0] if isinstance(source.input, list) else source.input
-    while not isinstance(first._keras_history.operation, keras.layers.InputLayer):
-        first = first._keras_history.operation.input
+    first = tensor
+    while (operation := first._keras_history.operation).name not in ("photo", "open"):
+        first = operation.input[0] if isinstance(operation.input, list) else operation.input
     with pytest.raises(ValueError, match=words):
         receptive_field(keras.Model(first, tensor), -1)

@@ -60,20 +60,25 @@ def filter_effect(
         columns[1][k] = replace(columns[1][k], words=written(kernel)[:, :, c].tolist())
     found = one_map(decomposition.activation)
     response = panels.heat(panels.shrunk(decomposition.activation, _HIGH), found.largest)
-    note = f"+ bias {number(decomposition.bias)}, then ReLU:"
+    lowest = float(decomposition.activation.min())
+    if lowest < 0:
+        response = _signed(decomposition.activation, sums)
+    then = f", then {decomposition.function}" if decomposition.function else ""
+    note = f"+ bias {number(decomposition.bias)}{then}:"
     result = [
         _panel(f"sum of all {depth}", decomposition.total,
                *_signed(decomposition.total, sums), 1.25 * high, note=note),
         _panel("response", decomposition.activation, *response, 1.25 * high),
     ]  # fmt: skip
     shown = ", ".join(f"{names[c] if names else c} ({shares[c]:.1%})" for c in chosen)
-    end = f"a response of 0 to {found.largest:.3g}; {percent(found.zeros)} of it is 0"
-    if found.largest == 0:
+    end = f"a response of {number(min(lowest, 0.0), '.3g')} to {found.largest:.3g}"
+    end += f"; {percent(found.zeros)} of it is 0"
+    if found.largest == lowest == 0:
         end = "0 everywhere: this photo leaves the filter silent"
     caption = (
         f"{name}: {len(chosen)} of its {depth} input channels, with their shares of the work: "
-        f"{shown}. All {depth} partial sums + bias {number(decomposition.bias, '.3g')}, then ReLU, "
-        f"give {end}."
+        f"{shown}. All {depth} partial sums + bias {number(decomposition.bias, '.3g')}"
+        f"{then}{', ' if then else ' '}give {end}."
     )
     return Picture([*columns, result], caption)
 

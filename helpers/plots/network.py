@@ -18,6 +18,7 @@ _TALLEST = 200  # pixels for the rows of the largest layer
 _PITCH = 24  # pixels from box to box, at least: room for a name that reads upward
 _MOST = (_WIDE - 150) // _PITCH
 _BARS, _BARS_WIDE, _BAR = 132, 800, 11  # left edge, room and height of the bars
+_LINES = 16  # of bars, at most
 _CELL = 12.5  # pixels of the squares that tell what was clicked
 
 _COLORS = {
@@ -39,7 +40,7 @@ def network_to_scale(
 
     Args:
         costs: What ``layers.layer_costs`` says about a chain of layers.
-        chosen: Index of a layer to pick out; a click in an explorer chooses another.
+        chosen: Place of one among these, to pick it out; a click in an explorer chooses another.
         sums: What ``layers.arithmetic`` says about it.
 
     Raises:
@@ -63,7 +64,7 @@ def _sizes(costs: list[LayerCost], pieces: list[list]) -> list[Label]:
     """The shapes of outputs, above the first of several equal boxes."""
     marks, solid = [], [cost for cost in costs if len(cost.output_shape) == 4]
     for (_, *shape), (*run,) in groupby(solid, lambda cost: cost.output_shape):
-        (row, col), (_, _, depth) = pieces[run[0].index][0]
+        (row, col), (_, _, depth) = pieces[costs.index(run[0])][0]
         at, anchor = (row + AWAY[0] * depth - 4, col + AWAY[1] * depth), "bottom left"
         if run[-1] is solid[-1]:  # no room to its right
             at, anchor = (at[0] - 10, _WIDE - _MARGIN), "bottom right"
@@ -89,12 +90,13 @@ def _arrange(costs: list[LayerCost]) -> tuple[list[list], float, float, int]:
             f"{len(solid)} layers with maps do not fit on one picture; 1 to {_MOST} do"
         )
     shapes = np.array([cost.output_shape[1:] for cost in solid], float)
-    row = _TALLEST / shapes[:, 0].max()
+    row, flat = _TALLEST / shapes[:, 0].max(), [x.output_shape[-1] for x in costs if x not in solid]
     for channels in (1, 2, 5, 10, 20, 50, 100, 200):
         sizes = np.maximum(shapes[:, [0, 2, 1]] * (row, row / channels, row), 2)
         lefts = np.cumsum([_MARGIN, *np.maximum(sizes[:-1, 1] + 12, _PITCH)])
         spare = _WIDE - _MARGIN - (lefts + sizes[:, 1] + AWAY[1] * sizes[:, 2]).max()
-        if spare >= 0:
+        lines = sum(-(-each * row // (channels * _BARS_WIDE)) for each in flat)
+        if spare >= 0 and lines <= _LINES:
             break
     lefts += np.linspace(0, spare, len(solid))
     floor = _TALLEST - AWAY[0] * sizes[:, 2].max() + 22
@@ -118,9 +120,10 @@ def _drawing(
     shape = (int(max(high, ground) / _CELL) + 1, round(_WIDE / _CELL))
     cells = np.full(shape, chosen or 0, np.int32)
     drawn, outlines = [], []
-    for cost, parts in zip(costs, pieces, strict=True):
+    for place, (cost, parts) in enumerate(zip(costs, pieces, strict=True)):
+        index = "" if cost.index is None else str(cost.index)
         color, edge, how = np.array(_COLORS.get(cost.kind, _OTHERS)), INK, {"size": 14}
-        if cost.index == chosen:
+        if place == chosen:
             how |= {"bold": True, "paper": YELLOW}
         elif chosen is not None:
             color, edge, how = 255 - (255 - color) * 3 // 10, RULE, {"size": 14, "color": FAINT}
@@ -130,18 +133,18 @@ def _drawing(
         if len(cost.output_shape) == 4:
             x, below = col + width / 2, floor
             name = Label(cost.name, below + 26, x, "right", upright=True, **how)
-            labels = [Label(str(cost.index), below + 14, x, **how), name]
+            labels = [Label(index, below + 14, x, **how), name]
             area = (below, x - 9, ground - 10, x + 9)
         else:
             first, end, count = parts[0][0][0] + _BAR / 2, col + width, cost.output_shape[-1]
-            name = Label(f"{cost.index} {cost.name}", first, _BARS - 8, "right", **how)
+            name = Label(f"{index} {cost.name}".lstrip(), first, _BARS - 8, "right", **how)
             labels = [name, Label(f"{count:,}", row + _BAR / 2, end + 8, "left", **how)]
             area = (row, 0, row + _BAR, end)
         drawn += [*paths, *labels]
         for path in (panels.frame(area), *paths):
             corners = [(int(x / _CELL), int(y / _CELL)) for y, x in path.points]
-            cv2.fillPoly(cells, [np.array(corners)], cost.index)
-        if cost.index == chosen:  # to be drawn once more, over what stands in front of it
+            cv2.fillPoly(cells, [np.array(corners)], place)
+        if place == chosen:  # to be drawn once more, over what stands in front of it
             outlines = [path._replace(fill=None, width=2) for path in paths]
     clicks = None if chosen is None else Clicks(*cells.shape, {"layer": cells.ravel()})
     size = (cells.shape[0] * _CELL, _WIDE)

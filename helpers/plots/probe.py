@@ -49,12 +49,14 @@ def pixel_probe(
     label, size = Label("", 1.5, 0, "left", 16, bold=True), (3, 4)
     ends = [Panel("", size=size, width=210, marks=[label._replace(words=one)]) for one in sums]
     ends[0] = replace(ends[0], title="their sum")
-    ends[-1] = replace(ends[-1], note=f"+ bias {bias} = {before}\nReLU: {after}")
+    note = f"\n{found.function}: {after}" if found.function else ""
+    ends[-1] = replace(ends[-1], note=f"+ bias {bias} = {before}{note}")
     both = zip(CHANNELS, sums, strict=True)
+    then = f"; after {found.function} {after}" if found.function else ""
     padding = f" {found.padding} of the {found.patch.size} numbers are zero padding."
     caption = (
         f"{name}, row {place[0]}, col {place[1]}: {' + '.join(map(' '.join, both))} + bias {bias} "
-        f"= {before}; after ReLU {after}.{padding if found.padding else ''}"
+        f"= {before}{then}.{padding if found.padding else ''}"
     )
     return Picture([left, *columns, ends], caption)
 
