@@ -6,7 +6,7 @@ import itertools
 import math
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,13 +16,16 @@ import numpy as np
 from helpers import collection
 from helpers.images import load_photo, scale_to_one
 from helpers.layers import model_input
-from helpers.safety import expanded
+from helpers.safety import expanded, remote
 
 #: Endings of the files that count as photos in a folder, in any case.
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp")
 
 #: Folders of the two classes; a photo's label is its class's place here: 0 cat, 1 dog.
 CLASSES = ("cats", "dogs")
+
+#: Of so many photos all pixels are kept; of more, files are read again when they are asked for.
+FEW = 4_000
 
 
 class Photo(NamedTuple):
@@ -31,6 +34,58 @@ class Photo(NamedTuple):
     name: str  # the file's path as given, or what the source calls it
     pixels: np.ndarray | None  # uint8 (rows, cols, 3)
     error: str  # why it could not be read, or ""
+
+
+class Photos(Sequence[Photo]):
+    """Photos in their order, each a ``Photo``; the pixels of many files are read when asked for.
+
+    Attributes:
+        size: (rows, cols) of every photo.
+        errors: Why photos could not be read, by their number.
+    """
+
+    def __init__(self, size: tuple[int, int]) -> None:
+        self.size, self.errors = size, {}
+        self._sources: list[Any] = []
+        self._from_files: dict[int, np.ndarray] = {}
+        self._given: dict[int, np.ndarray] = {}
+
+    def noted(self, photos: Iterable[Any]) -> Iterator[Any]:
+        """Hand photos on as they come, and note where each can be read again."""
+        for item in photos:
+            name, photo = _named(len(self._sources), item)
+            self._sources.append(item if names_a_file(photo) else (name, None))
+            yield item
+
+    def keep(self, number: int, pixels: np.ndarray) -> None:
+        """Keep the next photo's pixels; once there are many, only what no file holds."""
+        if isinstance(self._sources[number], tuple) and self._sources[number][1] is None:
+            self._given[number] = pixels
+        elif number < FEW:
+            self._from_files[number] = pixels
+        else:
+            self._from_files.clear()
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __getitem__(self, number: Any) -> Any:
+        """A photo, or a list of them for a slice.
+
+        Raises:
+            ValueError: The file was read before, but cannot be read again.
+        """
+        if isinstance(number, slice):
+            return [self[k] for k in range(len(self))[number]]
+        number = range(len(self))[number]
+        name, source = _named(number, self._sources[number])
+        pixels = self._from_files.get(number, self._given.get(number))
+        photo = Photo(str(name), pixels, self.errors.get(number, ""))
+        if pixels is None and not photo.error:
+            photo = _read(number, (name, source), self.size)
+            if photo.error:
+                raise ValueError(f"{name} was scanned, but can't be read again: {photo.error}")
+        return photo
 
 
 class LabeledPhotos(NamedTuple):
@@ -116,7 +171,8 @@ def stream(photos: Iterable[Any], size: tuple[int, int], ahead: int = 32) -> Ite
     A photo that can't be read comes as a ``Photo`` with ``pixels`` None; it never stops the stream.
 
     Args:
-        photos: Any iterable of paths, arrays, bytes or (name, photo) pairs.
+        photos: Any iterable of paths, addresses that fsspec knows (``s3://…``), arrays, bytes or
+            (name, photo) pairs.
         size: (rows, cols) of every photo; cut to shape as by ``images.load_photo``.
         ahead: How many photos are decoded in advance, and so held in memory, at most.
     """
@@ -189,11 +245,21 @@ def accuracy_table(measured: dict[str, Measurement | dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def names_a_file(photo: Any) -> bool:
+    """Whether a photo is given by its path or address, so that it can be read again."""
+    return isinstance(photo, (str, os.PathLike))
+
+
+def _named(number: int, item: Any) -> tuple[Any, Any]:
+    """A photo of a stream with its name: pairs bring one, and a file is named by its path."""
+    if isinstance(item, tuple) and len(item) == 2:
+        return item
+    return (item if names_a_file(item) else f"photo {number}"), item
+
+
 def _read(number: int, item: Any, size: tuple[int, int]) -> Photo:
-    if not isinstance(item, tuple) or len(item) != 2:
-        item = (item if isinstance(item, (str, os.PathLike)) else f"photo {number}", item)
-    name, photo = str(item[0]), item[1]
+    name, photo = _named(number, item)
     try:
-        return Photo(name, load_photo(photo, size), "")
+        return Photo(str(name), load_photo(remote.contents(photo), size), "")
     except (ValueError, OSError) as error:
-        return Photo(name, None, str(error))
+        return Photo(str(name), None, str(error))

@@ -3,27 +3,37 @@
 The photos flow through in groups, decoded in threads while the network works on those before. Two
 numbers are kept for each photo and channel: the highest activation anywhere in the map, and where
 it is. To find the photos that excite a channel most is to sort these numbers.
+
+Photos too many for one machine are cut into parts, which ``cluster`` spreads over others. A part is
+a number of whole groups, so the arithmetic is the same, and so is the ranking.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
+import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers import cluster
 from helpers.activations import feature_maps
-from helpers.datasets import Photo, photo_files, stream
-from helpers.layers import check_index, find, model_input, output_shape
-from helpers.receptive_field import ReceptiveField, receptive_field
+from helpers.datasets import FEW, Photo, Photos, photo_files, stream
+from helpers.layers import model_input, name_of, output_shape, walk
+from helpers.ranking import Hit, Ranking, Table, strongest
+from helpers.receptive_field import receptive_field
 
 #: Photos the network takes at once. It is always this many (a last, smaller group is filled up),
 #: because another number may change the last digit of a result, and with it the ranking.
 GROUP = 8
+
+#: Numbers that all maps of a group hold at most on a GPU: 2 GB.
+GPU_NUMBERS = 500_000_000
 
 #: Numbers that the maps kept with ``each_unit=True`` hold at most: 400 MB.
 MAX_KEPT = 100_000_000
@@ -32,91 +42,24 @@ MAX_KEPT = 100_000_000
 OUTSIDE = 128
 
 
-class Hit(NamedTuple):
-    """One photo that excites a unit, and where."""
+class Part(NamedTuple):
+    """What a group of photos gave; parts in their order make a scan."""
 
-    photo: int  # its number in the scan, from 0
-    value: float  # the unit's activation
-    row: int  # of the unit in its feature map
-    col: int
+    count: int  # photos, with those that could not be read
+    errors: dict[int, str]  # why they could not, by photo
+    pixels: dict[int, np.ndarray]  # by photo
+    tables: dict[str, Table]  # by layer; none if no photo could be read
+    maps: dict[str, list[np.ndarray]]  # whole maps by layer, if they were asked for
 
 
-class Ranking(NamedTuple):
-    """How strongly each of n photos excites the channels of one layer, sorted when asked.
+@dataclass(frozen=True)
+class _Job:
+    """What to do with every photo."""
 
-    Attributes:
-        layer: The layer's name.
-        map_shape: (rows, cols, channels) of its feature map; (1, 1, units) for a dense layer.
-        field: Receptive field of its units, or None if each of them sees the whole photo.
-        photos: int (n,): the photos' numbers in the scan.
-        values: float32 (n, channels): the highest activation of each photo in each channel's map.
-        places: int (n, channels): where that is, as row · cols + col.
-        lots: float (n, 2), 0–1: lots that are drawn for each photo, the same in every scan.
-        maps: The whole maps of every photo, float32, if single units can be ranked as well.
-    """
-
-    layer: str
-    map_shape: tuple[int, int, int]
-    field: ReceptiveField | None
-    photos: np.ndarray
-    values: np.ndarray
-    places: np.ndarray
-    lots: np.ndarray
-    maps: list[np.ndarray] | None
-
-    def best(
-        self, channel: int, row: int | None = None, col: int | None = None, count: int = 9
-    ) -> list[Hit]:
-        """The photos that excite a channel most, strongest first.
-
-        With ``row`` and ``col`` only that unit counts, wherever else the channel is active.
-
-        Raises:
-            ValueError: No such channel or unit, or a scan without ``each_unit=True``.
-        """
-        if row is None and col is None:
-            values, places = self._channel(channel)
-        elif row is None or col is None:
-            raise ValueError("a unit has both a row and a col; give both or neither")
-        elif self.maps is None:
-            raise ValueError("for single units scan with each_unit=True: this scan ranked channels")
-        else:
-            asked = zip((row, col, channel), self.map_shape, ("row", "col", "channel"), strict=True)
-            unit = tuple(check_index(*each, self.layer) for each in asked)
-            values = np.array([maps[unit] for maps in self.maps])
-            places = np.full(len(values), unit[0] * self.map_shape[1] + unit[1])
-        # stable: of equal values the earlier photo comes first
-        return self._hits(np.argsort(-values, kind="stable")[:count], values, places)
-
-    def exciting(self, channel: int, row: int | None = None, col: int | None = None) -> list[Hit]:
-        """``best`` without the photos that leave the channel or the unit at 0 or below."""
-        return [hit for hit in self.best(channel, row, col) if hit.value > 0]
-
-    def least(self, channel: int, count: int = 9) -> list[Hit]:
-        """The photos that excite a channel least, weakest first, each at its strongest place.
-
-        Where a photo leaves the whole map at 0, the place is the map's middle; of several such
-        photos some are drawn at random.
-        """
-        values, places = self._channel(channel)
-        return self._hits(np.lexsort((-self.lots[:, 1], values))[:count], values, places)
-
-    def drawn(self, channel: int, count: int = 9) -> list[Hit]:
-        """Photos drawn at random, the same for all channels, each at its strongest place."""
-        return self._hits(np.argsort(-self.lots[:, 0])[:count], *self._channel(channel))
-
-    def by_strength(self) -> np.ndarray:
-        """Channels from the one with the highest activation to the one with the lowest."""
-        return np.argsort(-self.values.max(axis=0), kind="stable")
-
-    def _channel(self, channel: int) -> tuple[np.ndarray, np.ndarray]:
-        channel = check_index(channel, self.map_shape[2], "channel", self.layer)
-        return self.values[:, channel], self.places[:, channel]
-
-    def _hits(self, order: np.ndarray, values: np.ndarray, places: np.ndarray) -> list[Hit]:
-        photos, values, places = (kept[order].tolist() for kept in (self.photos, values, places))
-        spots = [divmod(place, self.map_shape[1]) for place in places]
-        return [Hit(*found, *spot) for *found, spot in zip(photos, values, spots, strict=True)]
+    shapes: dict[str, tuple[int, int, int]]  # of the layers' maps
+    size: tuple[int, int]
+    prepare: Callable[[np.ndarray], np.ndarray]
+    each_unit: bool
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -125,17 +68,18 @@ class Scan:
 
     Attributes:
         photos: All photos in their order, as the network saw them; those that could not be read
-            have a ``name`` and an ``error``, and no ``pixels``.
+            have a ``name`` and an ``error``, and no ``pixels``. Of many photos, and of those that
+            a cluster scanned, the pixels are read again when they are asked for.
         rankings: A ``Ranking`` by layer name; ``scan["conv3"]`` is short for one of them.
     """
 
-    photos: list[Photo]
+    photos: Photos
     rankings: dict[str, Ranking]
 
     @property
     def skipped(self) -> list[Photo]:
         """The photos that could not be read."""
-        return [photo for photo in self.photos if photo.pixels is None]
+        return [self.photos[number] for number in self.photos.errors]
 
     def __getitem__(self, layer: str) -> Ranking:
         """The ranking of a layer; a ValueError lists the layers there are."""
@@ -182,6 +126,7 @@ def scan(
     prepare: Callable[[np.ndarray], np.ndarray],
     each_unit: bool = False,
     progress: bool = True,
+    client: Any = None,
 ) -> Scan:
     """Run many photos through a model once; rank them for every channel of the layers.
 
@@ -192,18 +137,24 @@ def scan(
     Args:
         model: A ``keras.Model`` that takes photos of a fixed size.
         layers: Names or indexes of one or several layers, of any kind.
-        photos: A folder, or any iterable of paths, arrays, bytes or (name, photo) pairs; read
-            only once. What can't be read is skipped, and named at the end.
+        photos: A folder, or any iterable of paths, addresses that fsspec knows (``s3://…``),
+            arrays, bytes or (name, photo) pairs; gone through only once. What can't be read is
+            skipped, and named at the end.
         prepare: Turns uint8 photos (n, rows, cols, 3) into what the model takes, such as
             ``images.prepare`` for VGG16 or ``images.scale_to_one`` for the cat–dog network.
         each_unit: Keep the whole maps, so that every single unit (row, col, channel) can be asked
             for as well.
         progress: Whether to show a bar.
+        client: A ``distributed.Client``: its workers do the work, and find the photos under the
+            paths or addresses given. The result is the same, to the last bit where this process
+            computes as they do. See ``helpers.cluster`` and docs/many_photos.md.
 
     Raises:
         FileNotFoundError: There is no such folder.
+        ImportError: A package is missing that a cluster or an address needs; it says which.
         ValueError: No such layer, no photo that could be read, a model that takes something else
-            than photos of one size, or more single units than can be kept.
+            than photos of one size or cannot travel, more single units than can be kept, or for
+            a cluster photos that are no files.
 
     Example:
         >>> from helpers import collection, images, models
@@ -218,7 +169,7 @@ def scan(
     from tqdm.auto import tqdm
 
     layers = [layers] if isinstance(layers, (str, int)) else layers
-    names = [find(model, layer).name for layer in layers]
+    names = [name_of(model, layer) for layer in layers]
     if not names:
         raise ValueError("name at least one layer to scan")
     size, shapes = _photo_size(model), {name: _map_shape(model, name) for name in names}
@@ -230,22 +181,30 @@ def scan(
             f"paths, arrays or (name, photo) pairs, not as {type(photos).__name__}"
         )
     total = len(photos) if hasattr(photos, "__len__") else None
-    units = each_unit * sum(int(np.prod(shape)) for shape in shapes.values())
-    seen, found, decoded = [], {name: [] for name in names}, stream(photos, size)
-    with tqdm(total=total, unit="photo", disable=not progress, leave=False) as bar:
-        while group := list(itertools.islice(decoded, GROUP)):
-            seen += group
-            if units * max(total or 0, len(seen)) > MAX_KEPT:
+    units = each_unit * sum(map(math.prod, shapes.values()))
+    job, seen = _Job(shapes, size, prepare, each_unit), Photos(size)
+    found, maps = {name: [] for name in names}, {name: [] for name in names}
+    noted, scanned, ranked = seen.noted(photos), 0, 0
+    parts = _groups(job, model, noted) if client is None else _spread(client, job, model, noted)
+    bar = tqdm(total=total, unit="photo", disable=not progress, leave=False)
+    with bar, contextlib.closing(parts):
+        for part in parts:
+            scanned += part.count
+            if units * max(total or 0, scanned) > MAX_KEPT:
                 raise ValueError(
                     f"{', '.join(names)} have {units:,} units; with each_unit=True at most "
                     f"{MAX_KEPT // units:,} photos fit, so choose deeper layers or fewer photos"
                 )
-            if pixels := [photo.pixels for photo in group if photo.pixels is not None]:
-                batch = prepare(np.stack(pixels + pixels[-1:] * (GROUP - len(pixels))))
-                for name, maps in feature_maps(model, batch, names).items():
-                    maps = maps[: len(pixels)].reshape(len(pixels), *shapes[name])
-                    found[name].append((*_highest(maps), maps if each_unit else ()))
-            bar.update(len(group))
+            seen.errors.update(part.errors)
+            for number, pixels in part.pixels.items():
+                seen.keep(number, pixels)
+            for name, table in part.tables.items():
+                found[name].append(table)
+                maps[name] += part.maps[name]
+            ranked += part.count - len(part.errors)
+            if ranked > FEW and not each_unit:
+                found, ranked = {name: [strongest(found[name])] for name in names}, 0
+            bar.update(part.count)
     result = Scan(seen, {})
     skipped = result.skipped
     reasons = "; ".join(f"{photo.name}: {photo.error}" for photo in skipped[:5])
@@ -254,20 +213,75 @@ def scan(
     if skipped:
         more = f"; and {len(skipped) - 5} more" if len(skipped) > 5 else ""
         print(f"Skipped {len(skipped)} of {len(seen):,} photos. {reasons}{more}")
-    numbers = np.array([k for k, photo in enumerate(seen) if photo.pixels is not None])
-    lots = np.array([np.random.default_rng((2, int(number))).random(2) for number in numbers])
-    for name, groups in found.items():
-        values, places, kept = zip(*groups, strict=True)
-        values, places = np.concatenate(values), np.concatenate(places)
-        if not np.isfinite(values).all():
-            raise ValueError(f"{name} answers with NaN or infinity")
-        field, maps = None, [each for group in kept for each in group] if each_unit else None
+    for name, tables in found.items():
+        many = tables[0].photos.ndim == 2
+        table = (
+            strongest(tables) if many else Table(*map(np.concatenate, zip(*tables, strict=True)))
+        )
+        field = None
         with contextlib.suppress(ValueError):  # branches, or a layer that looks at everything
             field = receptive_field(model, name)
         result.rankings[name] = Ranking(
-            name, shapes[name], field, numbers, values, places, lots, maps
+            name, shapes[name], field, *table, maps[name] if each_unit else None
         )
     return result
+
+
+def _groups(job: _Job, model: Any, photos: Iterable[Any], first: int = 0) -> Iterator[Part]:
+    """Scan photos group by group; the first one has the number ``first``."""
+    size = group_size(model)
+    with contextlib.closing(stream(photos, job.size)) as decoded:
+        while group := list(itertools.islice(decoded, size)):
+            numbered = dict(enumerate(group, first))
+            errors = {k: photo.error for k, photo in numbered.items() if photo.pixels is None}
+            pixels = {k: photo.pixels for k, photo in numbered.items() if k not in errors}
+            tables, kept = {}, {}
+            if pixels:
+                batch = [*pixels.values()]
+                batch = job.prepare(np.stack(batch + batch[-1:] * (size - len(batch))))
+                lots = np.array([np.random.default_rng((2, number)).random(2) for number in pixels])
+                for name, maps in feature_maps(model, batch, list(job.shapes)).items():
+                    maps = maps[: len(pixels)].reshape(len(pixels), *job.shapes[name])
+                    tables[name] = Table(np.array([*pixels]), *_highest(maps), lots)
+                    if not np.isfinite(tables[name].values).all():
+                        raise ValueError(f"{name} answers with NaN or infinity")
+                    kept[name] = [*maps] if job.each_unit else []
+            yield Part(len(group), errors, pixels, tables, kept)
+            first += len(group)
+
+
+def _spread(client: Any, job: _Job, model: Any, photos: Iterable[Any]) -> Iterator[Part]:
+    """The same by the workers of a cluster."""
+    work = functools.partial(_without_pixels, job)
+    with contextlib.closing(cluster.spread(client, work, model, photos)) as parts:
+        for groups in parts:
+            yield from groups
+
+
+def _without_pixels(job: _Job, model: Any, photos: list[Any], first: int) -> list[Part]:
+    """A worker's part of a scan; the photos themselves stay where they are."""
+    return [group._replace(pixels={}) for group in _groups(job, model, photos, first)]
+
+
+def group_size(model: Any) -> int:
+    """How many photos a network takes at once: ``GROUP``, or on a GPU as many as its memory holds.
+
+    A power of 2 up to ``cluster.PART``; it follows from the model, so that workers agree on it.
+    """
+    import tensorflow as tf
+
+    if not tf.config.list_physical_devices("GPU"):
+        return GROUP
+    return max(GROUP, min(cluster.PART, 1 << (GPU_NUMBERS // _numbers(model)).bit_length() >> 1))
+
+
+def _numbers(model: Any) -> int:
+    """About how many numbers all maps of one photo hold, those of nested models too."""
+    found = 1
+    for name in walk(model):
+        with contextlib.suppress(ValueError, TypeError):  # of any size, or several outputs
+            found += math.prod(output_shape(name, model)[1:])
+    return found
 
 
 def _highest(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -280,7 +294,7 @@ def _highest(maps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _map_shape(model: Any, layer: str) -> tuple[int, int, int]:
-    *sides, channels = output_shape(find(model, layer))[1:]
+    *sides, channels = output_shape(layer, model)[1:]
     if len(sides) not in (0, 2):
         raise ValueError(f"{layer} gives {(None, *sides, channels)}, no maps (rows, cols, out)")
     return (*(sides or (1, 1)), channels)

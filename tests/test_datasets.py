@@ -3,13 +3,14 @@
 import hashlib
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pytest
 from PIL import Image
 
 from helpers import datasets, models
 from helpers.quiet import keras
-from helpers.safety import weights
+from helpers.safety import remote, weights
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data" / "cats_and_dogs"
 with_photos = pytest.mark.skipif(
@@ -118,6 +119,48 @@ def test_a_stream_never_runs_far_ahead_and_may_be_left_early():
         assert len(given) <= taken + 10
     photos.close()
     assert len(given) < 60
+
+
+def test_few_photos_are_kept_and_of_many_only_what_no_file_holds(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets, "FEW", 6)
+    paths = [write(tmp_path / f"{n:02}.png", 10 * n, (8, 8)) for n in range(10)]
+    for count, kept in ((6, 6), (10, 1)):
+        items = [*paths[:2], np.full((8, 8, 3), 20, np.uint8), *map(str, paths[3:count])]
+        photos = datasets.Photos((8, 8))
+        for number, photo in enumerate(datasets.stream(photos.noted(items), (8, 8))):
+            photos.keep(number, photo.pixels)
+        assert len(photos) == count
+        for path in paths[:2]:
+            path.rename(path.with_suffix(".away"))
+        try:
+            there = []
+            for number in range(count):
+                try:
+                    there.append(photos[number].pixels[0, 0, 0])
+                except ValueError as error:
+                    assert "was scanned, but can't be read again" in str(error)
+                    assert number < 2 and kept == 1
+        finally:
+            for path in paths[:2]:
+                path.with_suffix(".away").rename(path)
+        assert there == [10 * n for n in range(2 * (kept == 1), count)]
+        assert [photo.name for photo in photos[1:4]] == [str(paths[1]), "photo 2", str(paths[3])]
+        assert photos[-1].name == str(paths[count - 1])
+        with pytest.raises(IndexError):
+            photos[count]
+
+
+def test_files_over_a_network_are_read_up_to_a_limit(monkeypatch):
+    with fsspec.open("memory://many/1.png", "wb") as file:
+        Image.new("RGB", (8, 8), (70, 70, 70)).save(file, "png")
+    address = "memory://many/1.png"
+    (photo,) = datasets.stream([address], (8, 8))
+    assert (photo.name, photo.pixels[0, 0, 0]) == (address, 70)
+    monkeypatch.setattr(remote, "MAX_BYTES", 20)
+    (photo,) = datasets.stream([address], (8, 8))
+    assert photo.pixels is None and "too large; a photo has at most 20 bytes" in photo.error
+    (photo,) = datasets.stream(["memory://many/2.png"], (8, 8))
+    assert photo.error == "'memory://many/2.png' cannot be read (/many/2.png)"
 
 
 # Measuring
