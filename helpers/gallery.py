@@ -1,0 +1,94 @@
+"""Pictures that units would choose: those made beforehand, and others while you wait.
+
+``python tools/visualize.py`` makes them for the bundled weights: for each convolution a sheet of
+square pictures, one for each of some channels, and ``made.json``, which says how, and of which
+weights.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from helpers import visualization
+from helpers.layers import conv_layers, model_input
+
+FOLDER = Path(__file__).resolve().parents[1] / "data" / "visualizations"
+
+Pictures = dict[str, dict[int, np.ndarray]]
+
+
+def pictures(
+    model: Any, layers: Sequence[str] = (), channels: Sequence[int] = (), **how: Any
+) -> Pictures:
+    """A picture for each channel, uint8 (side, side, 3): from the disk, or climbed to with a bar.
+
+    Args:
+        model: A ``keras.Model``.
+        layers: Names; without any, all convolutions.
+        channels: Of each of these layers; without any, those made beforehand, or, for weights
+            that nothing was made for, the first two. If one is lacking, all are made now.
+        **how: For ``visualization.ascend``; with it, all are made now.
+
+    Returns:
+        Pictures by layer and channel.
+
+    Raises:
+        ValueError: No such layer or channel.
+    """
+    layers = layers or [layer.name for layer in conv_layers(model)]
+    stored, window, found = made(model), model_input(model).shape[1], {}
+    for layer in layers:
+        known = {} if how else stored.get(layer, {})
+        wanted = list(channels or known or range(2))
+        if set(wanted) - set(known):
+            start = visualization.fourier(len(wanted), (window or 64) + how.get("jitter", 16))
+            objective = visualization.channel(layer, wanted)
+            made_now = visualization.ascend(model, objective, start, **{"steps": 32, **how})
+            known = dict(zip(wanted, made_now.pictures, strict=True))
+        found[layer] = {channel: known[channel] for channel in wanted}
+    return found
+
+
+def made(model: Any) -> Pictures:
+    """The pictures made beforehand for a model's weights; {} if they are others."""
+    made = about()
+    if not made or made["weights"] != fingerprint(model):
+        return {}
+    found = {}
+    for layer, channels in made["channels"].items():
+        whole = np.asarray(Image.open(sheet(layer)).convert("RGB"))
+        found[layer] = dict(zip(channels, _cut(whole, made["side"]), strict=True))
+    return found
+
+
+def about() -> dict[str, Any]:
+    """What ``made.json`` says: "weights" (a fingerprint), "side", "steps", "channels" by layer."""
+    path = FOLDER / "made.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def sheet(layer: str) -> Path:
+    """Where a layer's pictures are."""
+    return FOLDER / f"{layer}.webp"
+
+
+def fingerprint(model: Any) -> str:
+    """A hash of all convolutions' weights: which network pictures belong to."""
+    found = hashlib.sha256()
+    for layer in conv_layers(model):
+        for array in layer.get_weights():
+            found.update(np.ascontiguousarray(array))
+    return found.hexdigest()[:16]
+
+
+def _cut(whole: np.ndarray, side: int) -> np.ndarray:
+    """A sheet (rows, cols, 3) as the square pictures (n, side, side, 3) it is made of."""
+    rows, cols = whole.shape[0] // side, whole.shape[1] // side
+    return whole.reshape(rows, side, cols, side, 3).swapaxes(1, 2).reshape(-1, side, side, 3)

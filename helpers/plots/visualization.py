@@ -1,0 +1,96 @@
+"""Lesson 09: pictures that units would choose, in rows, beside best patches, and one enlarged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from helpers.patches import Hit, Scan
+from helpers.plots import panels
+from helpers.plots.page import Picture
+from helpers.plots.panels import Panel
+from helpers.plots.patches import patch_square
+
+_COLUMNS = 6  # pictures in a row of a sheet
+
+
+def picture_rows(
+    rows: Mapping[str, np.ndarray],
+    names: Sequence[str] | Mapping[str, Sequence[str]],
+    notes: Mapping[str, str] | None = None,
+    width: int = 760,
+    caption: str = "",
+) -> Picture:
+    """Rows of pictures below one another, one for each way of making them, or layer, or network.
+
+    Args:
+        rows: uint8 (n, side, side, 3) by the row's title; the same n for all.
+        names: Of the n pictures, written above each; or such names by the row's title.
+        notes: A line below a row, by its title.
+        width: Pixels of a row on the page.
+        caption: What to see.
+    """
+    column = []
+    for title, pictures in rows.items():
+        above = names[title] if isinstance(names, Mapping) else names
+        note = (notes or {}).get(title, "")
+        count = len(pictures)
+        column.append(panels.tiles(title, pictures, None, count, width, above, note=note))
+    return Picture([column], caption)
+
+
+def picture_beside_patches(
+    pictures: np.ndarray,
+    scan: Scan,
+    layer: str,
+    hits: Mapping[int, Sequence[Hit]],
+    caption: str = "",
+) -> Picture:
+    """For each channel its picture, and below it patches of photos that excite it.
+
+    Args:
+        pictures: uint8 (n, side, side, 3).
+        scan: A scan of the layer.
+        layer: Its name.
+        hits: Up to nine for each of the n channels.
+        caption: What to see.
+    """
+    columns, width = [], 960 // len(hits) - 24
+    for picture, (channel, best) in zip(pictures, hits.items(), strict=True):
+        above = Panel(f"channel {channel}: picture", picture, width=width)
+        columns.append([above, patch_square(scan, layer, best, "best patches", width)])
+    return Picture(columns, caption)
+
+
+def chosen_picture(
+    pictures: Mapping[int, np.ndarray], layer: str, channel: int, made: bool = True
+) -> Picture:
+    """A layer's pictures in a sheet, one of them enlarged beside it.
+
+    Args:
+        pictures: uint8 (side, side, 3) by channel, of one side.
+        layer: The layer's name.
+        channel: Which one to enlarge.
+        made: Whether they were made beforehand.
+    """
+    channels = [*pictures]
+    names = [str(number) for number in channels]
+    at = channels.index(channel)
+    sheet = panels.tiles(
+        f"{layer}: channels {channels[0]} to {channels[-1]}",
+        np.stack([*pictures.values()]),
+        None,
+        _COLUMNS,
+        100 * min(_COLUMNS, len(channels)),
+        names,
+        sets={"number": range(len(channels))},
+        chosen=at,
+    )
+    large = Panel(f"channel {channel}", pictures[channel], width=350)
+    how = "made beforehand" if made else "made just now"
+    caption = (
+        f"{layer}, channel {channel}: a picture climbed to from random waves so that the channel's "
+        f"mean, before ReLU, grows; {how}."
+    )
+    return Picture([sheet, large], caption)
