@@ -2,9 +2,10 @@
 
 Read the modules in the order in which data flows; each imports only from those before it:
 
-``collection``, ``images`` → ``models`` → ``layers`` → ``brightness``, ``activations``, ``filters``,
-``convolution``, ``receptive_field`` → ``datasets``, ``patches`` → ``plots`` → ``widgets``;
-``exercises`` stand beside them. What is in ``safety``, and ``quiet``, ``packages`` and
+``collection``, ``images`` → ``models`` → ``graph``, ``layers`` → ``brightness``, ``activations``,
+``filters``, ``convolution``, ``receptive_field``, ``visualization``, ``attribution`` →
+``datasets``, ``ranking``, ``patches``, ``cluster`` → ``plots`` → ``widgets``; ``exercises`` and
+``gallery`` stand beside them. What is in ``safety``, and ``quiet``, ``packages`` and
 ``check_environment``, keeps the lessons safe and need not be read to follow them.
 
 Importing this package loads nothing else: TensorFlow is imported where it is first needed.

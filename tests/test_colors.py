@@ -26,7 +26,7 @@ from helpers import (
     patches,
     plots,
 )
-from helpers.exercises import lesson_04
+from helpers.exercises import lesson_04, lesson_11
 from helpers.plots import panels
 from helpers.plots.page import Picture
 from helpers.receptive_field import receptive_field
@@ -60,11 +60,13 @@ def drawn(vgg16, photo, batch, maps, cell):
     random = np.random.default_rng(0)
     clouds = {"trained": random.random((1, 2)), "fresh": random.random((5, 2))}
     clouds["shuffled"] = random.random((5, 2))
+    preferred = random.integers(0, 255, (8, 24, 24, 3), np.uint8)
     draw = {
         "all_partials": lambda: Picture([plots.all_partials(apart_deep())]),
         "beside_chance": lambda: plots.beside_chance(
             {"trained": (kernel, shallow), "fresh": (None, shallow)}, "block1_conv1"
         ),
+        "chosen_picture": lambda: plots.chosen_picture(dict(enumerate(preferred)), "conv4", 5),
         "chosen_channel": lambda: plots.chosen_channel(
             small, answers["conv3"], "conv3", 3, small_fields["conv3"]
         ),
@@ -74,6 +76,12 @@ def drawn(vgg16, photo, batch, maps, cell):
         ),
         "clouds": lambda: plots.clouds(
             clouds, lambda c: (c.min(0) - 0.1, c.max(0) + 0.1), ["a", "b"], "it", baseline=0.3
+        ),
+        "curves": lambda: plots.curves(
+            {"deletion": dict.fromkeys("abcde", random.random((2, 4))), "insertion": {}}
+        ),
+        "decision": lambda: plots.decision(
+            photo, deep[:6, :6] * deep.mean(), 0.5, 2, ("cat", "dog")
         ),
         "every_slice": lambda: plots.every_slice(kernel2, "block1_conv2"),
         "filter_boxes": lambda: plots.filter_boxes(kernel, "block1_conv1", chosen=5),
@@ -87,6 +95,19 @@ def drawn(vgg16, photo, batch, maps, cell):
         "filter_slices": lambda: plots.Picture([plots.filter_slices(kernel)]),
         "guesses": lambda: plots.guesses("cat", photo, [models.Guess("tabby, tabby cat", 0.6)]),
         "patch_comparison": lambda: plots.patch_comparison(scan, "conv4", [silent, 0]),
+        "heat_over_photo": lambda: plots.heat_over_photo(
+            photo, {"a": deep[..., 0], "b": deep[..., 1]}
+        ),
+        "heat_over_photo, signed": lambda: plots.heat_over_photo(photo, {"a": np.eye(3) - 0.5}),
+        "score_sheet": lambda: plots.score_sheet(photo, 9 * random.normal(size=(5, 5)), -1, "cat"),
+        "lesson 10, film": lambda: cell(
+            "10",
+            "% gone",
+            falls=np.array([0.5, 0.1]),
+            going=[batch[0], 0 * batch[0]],
+            images=images,
+        ),
+        "curves, named steps": lambda: plots.curves({"it": {"a": np.eye(2)}}, "b", ["c", "d"]),
         "lesson 04, what is left": lambda: cell(
             "04",
             "what raises",
@@ -107,6 +128,9 @@ def drawn(vgg16, photo, batch, maps, cell):
         "lesson 06, thresholds": lambda: cell(
             "06", "hist(", dogs=np.linspace(0, 1, 20), labels=np.arange(20) % 2
         ),
+        "lesson 11, four maps": lambda: lesson_11.four_maps(
+            random.normal(size=(8, 6, 6)), np.arange(8.0), 3
+        )[0],
         "lesson 07, fields": lambda: cell(
             "07",
             "near = ",
@@ -127,6 +151,12 @@ def drawn(vgg16, photo, batch, maps, cell):
         ),
         "patch_wall": lambda: plots.patch_wall(scan, "conv4", range(6)),
         "photo_and_maps": lambda: plots.photo_and_maps(photo, shallow, "block1_conv1"),
+        "picture_beside_patches": lambda: plots.picture_beside_patches(
+            preferred[:2], scan, "conv4", {0: scan["conv4"].best(0), int(silent): []}
+        ),
+        "picture_rows": lambda: plots.picture_rows(
+            {"one": preferred[:4], "two": preferred[4:]}, list("abcd"), {"two": "a note"}
+        ),
         "pixel_probe": lambda: plots.pixel_probe(photo, apart.activation, found, (0, 80)),
         "rgb_filters": lambda: plots.Picture([plots.rgb_filters(kernel)]),
         "top_photos": lambda: plots.top_photos(scan, "conv4", 3),

@@ -6,8 +6,10 @@ several into a picture of their own. Nothing here shows a figure by itself, open
 matplotlib's global style.
 """
 
+from helpers.plots.attribution import curves, heat_over_photo, score_sheet
 from helpers.plots.blocks import map_grid
 from helpers.plots.chance import beside_chance, clouds, verdict_table
+from helpers.plots.decisions import decision
 from helpers.plots.effect import all_partials, filter_effect
 from helpers.plots.filter_bank import filter_boxes
 from helpers.plots.filter_grids import every_slice, filter_grid, filter_slices, rgb_filters
@@ -18,3 +20,4 @@ from helpers.plots.panels import Panel, bars, frame, gray, heat, signed
 from helpers.plots.patches import patch_comparison, patch_square, patch_wall, top_photos
 from helpers.plots.probe import pixel_probe
 from helpers.plots.representations import chosen_channel, layer_rows, verdicts
+from helpers.plots.visualization import chosen_picture, picture_beside_patches, picture_rows

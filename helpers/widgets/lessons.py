@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from helpers import activations, brightness, filters, images, models
+from helpers import activations, attribution, brightness, filters, gallery, images, models
 from helpers.convolution import decompose, probe
 from helpers.layers import (
     arithmetic,
     check_index,
-    conv_layers,
+    filter_kinds,
     find_conv,
+    groups,
     kernel_and_bias,
     layer_costs,
+    name_of,
+    walk,
 )
 from helpers.patches import Scan
 from helpers.plots import (
+    attribution as heats,
     blocks,
     chance,
+    decisions,
     effect,
     filter_bank as boxes,
     filter_grids,
@@ -30,6 +36,7 @@ from helpers.plots import (
     network as networks,
     patches,
     representations as rows_of_maps,
+    visualization as preferred,
 )
 from helpers.plots.page import Picture
 from helpers.plots.probe import pixel_probe as probed
@@ -47,7 +54,7 @@ def _convolutions(model: Any) -> dict[str, Any]:
     Raises:
         ValueError: It has none.
     """
-    found = {layer.name: layer for layer in conv_layers(model)}
+    found = walk(model, filter_kinds())
     if not found:
         raise ValueError(f"{model.name} has no convolutions, so there are no filters to show")
     return found
@@ -84,13 +91,13 @@ def network(model: Any) -> Explorer:
         ValueError: Too many layers for one picture, or photos of any size.
     """
     costs = {cost.name: cost for cost in layer_costs(model)}
-    sums = {layer.name: arithmetic(layer) for layer in model.layers}
+    sums, names = {name: arithmetic(name, model) for name in costs}, list(costs)
 
     def draw(layer: str) -> Picture:
-        return networks.network_to_scale([*costs.values()], costs[layer].index, sums[layer])
+        return networks.network_to_scale([*costs.values()], names.index(layer), sums[layer])
 
-    first = next((name for name, cost in costs.items() if cost.parameters), next(iter(costs)))
-    return Explorer({"layer": choice_slider("Layer", list(costs), first)}, draw, "Layer by layer")
+    first = next((name for name, cost in costs.items() if cost.parameters), names[0])
+    return Explorer({"layer": choice_slider("Layer", names, first)}, draw, "Layer by layer")
 
 
 def filter_bank(model: Any) -> Explorer:
@@ -115,7 +122,7 @@ def filter_bank(model: Any) -> Explorer:
 
     controls = {
         "layer": choice_slider("Layer", list(found)),
-        "number": slider("Filter", lambda values: found[values["layer"]].filters - 1),
+        "number": slider("Filter", lambda values: bank(values["layer"])[0].shape[-1] - 1),
     }
     return Explorer(controls, draw, "Filter bank")
 
@@ -173,11 +180,11 @@ def convolution_effect(
     inputs = {
         name: np.ascontiguousarray(maps[0].transpose(2, 0, 1)).transpose(1, 2, 0)
         for name, maps in activations.feature_maps(
-            model, images.prepare(photo), what="input"
+            model, images.prepare(photo), list(found), "input"
         ).items()
     }
     kernels = lru_cache(2)(lambda name: kernel_and_bias(found[name])[0])
-    work = lru_cache(4)(lambda name, index: decompose(found[name], inputs[name], index))
+    work = lru_cache(2)(lambda name, index: decompose(found[name], inputs[name], index))
 
     def draw(layer: str, filter: int, order: str, first: int) -> Picture:
         done, kernel = work(layer, filter), kernels(layer)[:, :, :, filter]
@@ -186,15 +193,18 @@ def convolution_effect(
         channels = ordered[first : first + 3].tolist()
         names = images.CHANNELS if layer == first_layer and depth == 3 else ()
         title = f"{layer}, filter {filter}"
-        return effect.filter_effect(inputs[layer], kernel, done, channels, names, title)
+        own = filter // (kernels(layer).shape[-1] // groups(found[layer])) * depth  # group's first
+        seen = inputs[layer][:, :, own : own + depth]
+        return effect.filter_effect(seen, kernel, done, channels, names, title)
 
-    name = find_conv(model, first_layer if layer is None else layer).name
-    check_index(filter_index, found[name].filters, "filter", name)
+    name = first_layer if layer is None else name_of(model, layer)
+    find_conv(model, name)
+    check_index(filter_index, kernels(name).shape[-1], "filter", name)
     controls = {
         "layer": choice_slider("Layer", list(found), name),
-        "filter": slider("Filter", lambda now: found[now["layer"]].filters - 1, filter_index),
+        "filter": slider("Filter", lambda now: kernels(now["layer"]).shape[-1] - 1, filter_index),
         "order": dropdown("Channels", [BY_SHARE, BY_INDEX]),
-        "first": slider("First shown", lambda now: max(inputs[now["layer"]].shape[-1] - 3, 0)),
+        "first": slider("First shown", lambda now: max(kernels(now["layer"]).shape[2] - 3, 0)),
     }
     return Explorer(controls, draw, "What a filter does to the photo")
 
@@ -214,21 +224,21 @@ def pixel_probe(
         ValueError: The photo does not fit the model, its first convolution is not 3×3 on three
             channels, or there is no such filter or place.
     """
-    layer = next(iter(_convolutions(model).values()))
+    layer, where = next((layer, name) for name, layer in _convolutions(model).items())
     bank, _ = kernel_and_bias(layer)
     if bank.shape[:3] != (3, 3, 3):
         raise ValueError(
-            f"the pixel probe shows 3×3 kernels on three channels; {layer.name}'s are "
+            f"the pixel probe shows 3×3 kernels on three channels; {where}'s are "
             f"{bank.shape[0]}×{bank.shape[1]} on {bank.shape[2]}"
         )
-    inputs = activations.feature_maps(model, images.prepare(photo), layer.name, "input")[layer.name]
+    inputs = activations.feature_maps(model, images.prepare(photo), where, "input")[where]
     activation = lru_cache(8)(lambda index: decompose(layer, inputs, index).activation)
     rows, cols = activation(filter_index).shape
     row, col = (rows // 2, cols // 2) if place is None else place
     probe(layer, inputs, filter_index, row, col)  # says what is wrong, if something is
 
     def draw(filter: int, row: int, col: int) -> Picture:
-        found, title = probe(layer, inputs, filter, row, col), f"{layer.name}, filter {filter}"
+        found, title = probe(layer, inputs, filter, row, col), f"{where}, filter {filter}"
         return probed(photo, activation(filter), found, (row, col), name=title)
 
     controls = {
@@ -362,11 +372,12 @@ def trained_or_chance(model: Any, photo: np.ndarray) -> Explorer:
     Raises:
         ValueError: The model has no convolution, or the photo does not fit it.
     """
-    layers, own, found = list(_convolutions(model)), model.get_weights(), {}
+    convolutions, own, found = _convolutions(model), model.get_weights(), {}
+    layers = list(convolutions)
     for kind in models.KINDS:
         model.set_weights(models.chance(own, kind))
         maps = activations.feature_maps(model, images.prepare(photo), layers)
-        kernel = kernel_and_bias(conv_layers(model)[0])[0]
+        kernel = kernel_and_bias(convolutions[layers[0]])[0]
         # all that is shown, and a copy: what is left over can go
         found |= {(kind, name): (kernel, maps[name][0, :, :, :64].copy()) for name in layers}
     model.set_weights(own)
@@ -384,3 +395,111 @@ def trained_or_chance(model: Any, photo: np.ndarray) -> Explorer:
         "layer": choice_slider("Layer", layers),
     }
     return Explorer(controls, draw, "Trained, or chance")
+
+
+def where_it_looks(
+    model: Any, photos: dict[str, np.ndarray], layers: list[str], patch: int = 16
+) -> Explorer:
+    """Lesson 10: what counts in a photo for any class, by any method, laid over it.
+
+    Args:
+        model: A classifier with ``class_names`` and a class activation map.
+        photos: uint8 (rows, cols, 3) by name, of sizes that the model takes.
+        layers: Layers with maps, for Grad-CAM.
+        patch: Pixels a side that occlusion covers.
+    """
+    names = [name.split(",")[0] for name in model.class_names]
+    batches = {name: images.prepare(photo) for name, photo in photos.items()}
+    answers = {name: model.predict_on_batch(batch)[0] for name, batch in batches.items()}
+    ways = {"class activation map": attribution.class_activation_map}
+    ways |= {f"Grad-CAM of {layer}": partial(attribution.grad_cam, layer=layer) for layer in layers}
+    ways[f"occlusion, {patch} × {patch} pixels"] = partial(attribution.occlusion, patch=patch)
+
+    @lru_cache(maxsize=256)
+    def heat(photo: str, number: int, way: str) -> np.ndarray:
+        return np.squeeze(ways[way](model, batches[photo], number))
+
+    def draw(photo: str, label: int, way: str, opacity: int) -> Picture:
+        order, answer = np.argsort(-answers[photo], kind="stable"), answers[photo]
+        number = int(order[-1 - label]) if label < 0 else label
+        caption = (
+            f"{way} for {names[number]}, which gets {answer[number]:.1%} here, at an opacity of "
+            f"{opacity / 10:.0%}; the first guess is {names[order[0]]} with {answer[order[0]]:.1%}."
+        )
+        found = {names[number]: heat(photo, number, way)}
+        return heats.heat_over_photo(photos[photo], found, opacity / 10, 320, caption)
+
+    guesses = [(f"its guess number {rank}", -rank) for rank in (1, 2, 3)]
+    controls = {
+        "photo": dropdown("Photo", list(photos)),
+        "label": dropdown("Class", guesses + sorted(zip(names, range(len(names)), strict=True))),
+        "way": dropdown("Method", list(ways)),
+        "opacity": slider("Opacity, tenths", 10, 6),
+    }
+    return Explorer(controls, draw, "Where it looks")
+
+
+def preferred_pictures(
+    model: Any, layers: Sequence[str] = (), channels: Sequence[int] = (), **how: Any
+) -> Explorer:
+    """Lesson 09: the picture that a channel would choose, in any layer.
+
+    Pictures made beforehand are there at once; all others are made before this returns, with a
+    bar, and stopping it keeps the best so far.
+
+    Args:
+        model: A model with convolutions.
+        layers: Names; all convolutions by default.
+        channels: Of each layer; by default those made beforehand, or two for other weights.
+        **how: For ``visualization.ascend``, such as ``steps`` and ``prepare``.
+
+    Raises:
+        ValueError: The model has no convolution, or there is no such layer or channel.
+    """
+    _convolutions(model)
+    stored = gallery.made(model)
+    found = gallery.pictures(model, layers, channels, **how)
+
+    def draw(layer: str, number: int) -> Picture:
+        channel = [*found[layer]][number]
+        made = channel in stored.get(layer, {}) and not how
+        return preferred.chosen_picture(found[layer], layer, channel, made)
+
+    controls = {
+        "layer": choice_slider("Layer", [*found]),
+        "number": slider("Picture", lambda now: len(found[now["layer"]]) - 1),
+    }
+    return Explorer(controls, draw, "Pictures a unit would choose")
+
+
+def decision(model: Any, photo: np.ndarray, classes: tuple[str, str] = ("no", "yes")) -> Explorer:
+    """Lesson 11: what each place and each channel adds to the answer of the reader's own network.
+
+    For another photo, give ``show`` what ``decision(model, other).draw`` is.
+
+    Args:
+        model: One that ends with ``GlobalAveragePooling2D`` and a ``Dense`` layer of one unit with
+            a sigmoid, and takes what ``images.prepare`` returns.
+        photo: uint8 (rows, cols, 3), of a size that the model takes.
+        classes: What answers under and over 0.5 mean.
+
+    Raises:
+        ValueError: The model ends in another way, or the photo does not fit it.
+    """
+    from helpers.quiet import keras
+
+    tail = [*walk(model).items()][-2:]
+    kinds = keras.layers.GlobalAveragePooling2D, keras.layers.Dense
+    fits = len(tail) == 2 and all(isinstance(tail[k][1], kinds[k]) for k in (0, 1))
+    if not fits or tail[1][1].units != 1:
+        raise ValueError(f"{model.name} does not end with the mean of its maps and one dense unit")
+    (pool, _), (_, dense) = tail
+    maps = activations.feature_maps(model, images.prepare(photo), pool, "input")[pool][0]
+    weights, bias = np.asarray(dense.kernel)[:, 0], 0.0 if dense.bias is None else dense.bias[0]
+    terms = maps * weights
+
+    def draw(rank: int) -> Picture:
+        return decisions.decision(photo, terms, float(bias), rank, classes)
+
+    last = min(decisions.SHOWN, len(weights))
+    return Explorer({"rank": slider("Channel, by rank", last, 1, minimum=1)}, draw, "What decides")

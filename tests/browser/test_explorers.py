@@ -22,6 +22,9 @@ NAMES = (
     *("04 convolution effect", "05 feature maps", "05 two photos", "06 representations"),
     "07 best patches",
     "08 trained or chance",
+    "09 preferred pictures",
+    "10 where it looks",
+    "11 what decides",
 )
 
 

@@ -1,6 +1,6 @@
 """All figures of the course in one run: what it costs, beside the usual way and the floor.
 
-    python tools/benchmarks/run.py                     all six items, about twenty minutes
+    python tools/benchmarks/run.py                     all items, about twenty minutes
     python tools/benchmarks/run.py 1 3                 only these items
     python tools/benchmarks/run.py --json figures.json also write them to a file
 
@@ -12,6 +12,8 @@
 | 4    | slider to picture in the browser |
 | 5    | kernel start to first picture, and peak memory, of each lesson |
 | 6    | memory and speed over 10,000 slider moves |
+| 7    | a step toward a picture that a unit would choose |
+| 8    | Grad-CAM and occlusion beside plain passes |
 
 What is compared runs in turns, so ratios hold on a busy machine too. Figures are medians. A goal
 is printed as met or missed; nothing fails for it.
@@ -34,7 +36,7 @@ logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of what the tutori
 
 from table import as_data, header, line, machine
 
-ITEMS = range(1, 7)
+ITEMS = range(1, 9)
 
 
 def measure(item: int, args: argparse.Namespace):
@@ -55,6 +57,14 @@ def measure(item: int, args: argparse.Namespace):
         import lessons
 
         return lessons.starts_and_peaks(args.starts)
+    if item == 7:
+        import climbing
+
+        return climbing.steps(args.rounds)
+    if item == 8:
+        import looks
+
+        return looks.where(args.rounds)
     import browser
 
     return browser.long_use(args.steps)
@@ -65,15 +75,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("items", nargs="*", type=int, help="1 to 6; all by default")
+    parser.add_argument("items", nargs="*", type=int, help="their numbers; all by default")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
-    parser.add_argument("--rounds", type=int, default=5, help="items 1 to 3: rounds")
+    parser.add_argument("--rounds", type=int, default=5, help="items 1 to 3, 7 and 8: rounds")
     parser.add_argument("--moves", type=int, default=40, help="item 4: steps of each")
     parser.add_argument("--starts", type=int, default=2, help="item 5: starts of each lesson")
     parser.add_argument("--steps", type=int, default=10_000, help="item 6: moves in all")
     args = parser.parse_args()
     if wrong := [item for item in args.items if item not in ITEMS]:
-        parser.error(f"no item {wrong[0]}; choose from 1 to 6")
+        parser.error(f"no item {wrong[0]}; choose from {', '.join(map(str, ITEMS))}")
 
     where, start = machine(), time.perf_counter()
     for name, value in where.items():

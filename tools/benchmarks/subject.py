@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from helpers import activations, collection, images, models, patches, widgets
+from helpers.quiet import keras
 
 
 def vgg16(**options: Any) -> Any:
@@ -46,6 +47,21 @@ def explorers() -> dict[str, Callable[[], widgets.Explorer]]:
         )
         return widgets.best_patches(scan)
 
+    def where_it_looks() -> widgets.Explorer:
+        photos = {name: images.load_photo(name, (80, 80)) for name in ("chelsea", "coffee")}
+        layers = ["block5_conv3", "block4_conv3"]
+        return widgets.where_it_looks(models.load_classifier(), photos, layers)
+
+    def what_decides() -> widgets.Explorer:
+        classifier, layers = models.load_classifier(), keras.layers
+        base = keras.Model(classifier.inputs[0], classifier.get_layer("block5_conv3").output)
+        tail = [layers.GlobalAveragePooling2D(), layers.Dense(1, activation="sigmoid")]
+        network = keras.Sequential([keras.Input((96, 96, 3)), base, *tail])
+        kernel, bias = classifier.get_layer("head").get_weights()
+        two = [classifier.class_names.index(n) for n in ("Persian cat", "Chihuahua")]
+        tail[1].set_weights([kernel[:, two] @ [[-1], [1]], bias[two] @ [[-1], [1]]])
+        return widgets.decision(network, images.load_photo("bengal_16", (96, 96)), ("cat", "dog"))
+
     return {
         "00 first look": lambda: widgets.first_look(model, cat),
         "01 network": lambda: widgets.network(models.describe_vgg16()),
@@ -60,6 +76,9 @@ def explorers() -> dict[str, Callable[[], widgets.Explorer]]:
         "06 representations": representations,
         "07 best patches": best_patches,
         "08 trained or chance": lambda: widgets.trained_or_chance(model, cat[::2, ::2]),
+        "09 preferred pictures": lambda: widgets.preferred_pictures(model),
+        "10 where it looks": where_it_looks,
+        "11 what decides": what_decides,
     }
 
 
