@@ -86,6 +86,69 @@ def test_the_exercise_judges(answer, right, word):
     assert word in repr(judgement)
 
 
+PATCH, KERNEL = np.full((3, 3, 3), 2.0), np.full((3, 3, 3), 0.1)  # the dot product is 5.4
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "word"),
+    [
+        (None, None, "Replace None"),
+        (3.4, True, "added whole"),
+        ("3.4", True, "added whole"),
+        (np.float32(3.4), True, "added whole"),
+        (3.3995, True, "added whole"),
+        (3.05, False, "halved the bias"),
+        (2.7, False, "half the dot product"),
+        (5.4, False, "whole dot product"),
+        (6.1, False, "holds now"),
+        (2.05, False, "halved twice"),
+        (11.5, False, "twice as large"),
+        (2.0, False, "not taken away"),
+        (7, False, "in order"),
+    ],
+)
+def test_the_exercise_on_strength_judges(answer, right, word):
+    judgement = lesson_00.half_as_strong(answer, PATCH, KERNEL, 0.7)
+    assert judgement.right is right
+    assert word in repr(judgement)
+
+
+def test_half_as_strong_ends_at_0():
+    assert lesson_00.half_as_strong(0, PATCH, KERNEL, -3).right
+    assert not lesson_00.half_as_strong(-0.3, PATCH, KERNEL, -3).right
+
+
+def by_loop(probabilities, right):
+    count = 0
+    for row, k in zip(probabilities, right, strict=True):
+        count += (row > row[k]).sum() < 5
+    return count / len(right)
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "word"),
+    [
+        (None, None, "Fill in"),
+        (by_loop, True, "top-5"),
+        (lambda p, k: np.mean([k[i] in p[i].argsort()[-5:] for i in range(len(p))]), True, "top-5"),
+        (lambda p, k: (np.argsort(-p)[:, :5] == k[:, None]).any(axis=1).mean(), True, "top-5"),
+        (lambda p, k: (np.argsort(p)[:, :5] == k[:, None]).any(axis=1).mean(), False, "least"),
+        (lambda p, k: np.mean(p.argmax(axis=1) == k), False, "first guess"),
+        (lambda p, k: (np.argsort(-p)[:, :4] == k[:, None]).any(axis=1).mean(), False, "four"),
+        (lambda p, k: (np.argsort(-p)[:, :6] == k[:, None]).any(axis=1).mean(), False, "six"),
+        (lambda p, k: by_loop(p, k) * len(k), False, "divide by"),
+        (lambda p, k: by_loop(p, k) * 100, False, "percentage"),
+        (lambda p, k: 1 - by_loop(p, k), False, "where it is not"),
+        (lambda p, k: print(0.5), False, "prints"),
+        (lambda p, k: p[k], False, "your function"),
+    ],
+)
+def test_the_exercise_on_five_guesses_judges(answer, right, word):
+    judgement = lesson_00.share_in_five(answer)
+    assert judgement.right is right
+    assert word in repr(judgement)
+
+
 def test_the_exercise_follows_its_numbers():
     judgement = lesson_00.largest_bias_for_zero(-7, [1, 2], [3, 2])
     assert judgement.right and "-7" in judgement.reason

@@ -1,8 +1,8 @@
-"""Exercise of lesson 00."""
+"""Exercises of lesson 00."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,4 +37,65 @@ def largest_bias_for_zero(
             sums: "Multiply pair by pair and add up the products; don't add up first.",
         },
         otherwise="Work out the dot product first: three products, added up. Mind the signs.",
+    )
+
+
+@judges.exercise
+def half_as_strong(
+    answer: Any, patch: np.ndarray, kernel: np.ndarray, bias: float
+) -> judges.Judgement:
+    """What a map holds where all numbers of the patch below the filter are halved."""
+    dot, bias = float((patch * kernel).sum()), float(bias)
+    return judges.number(
+        answer,
+        max(0.0, dot / 2 + bias),
+        f"Half the dot product is {dot / 2:.3f}; the bias {bias:.3f} is added whole, then ReLU.",
+        mistakes={
+            max(0.0, (dot + bias) / 2): "You halved the bias, too. It belongs to the filter, and "
+            "the photo doesn't change it.",
+            dot / 2: "That is half the dot product. What is added to it?",
+            dot: "That is the whole dot product: with half the numbers it is half as large, and "
+            "a bias is added.",
+            max(0.0, dot + bias): "That is what the map holds now. Which part of it follows the "
+            "numbers of the patch?",
+            max(0.0, dot / 4 + bias): "You halved twice. The weights stay as they are.",
+            max(0.0, 2 * dot + bias): "That is for numbers twice as large.",
+            dot / 2 - bias: "The bias is added, not taken away.",
+        },
+        otherwise="Go through it in order: dot product of the halved numbers, bias, ReLU.",
+        tolerance=0.002,
+    )
+
+
+@judges.exercise
+def share_in_five(answer: Callable | None) -> judges.Judgement:
+    """A function of (probabilities, right): for what share the right class is among five."""
+
+    def share(likeliest: Callable) -> Callable:
+        return lambda probabilities, right: np.mean(
+            [k in likeliest(row) for row, k in zip(probabilities, right, strict=True)]
+        )
+
+    random, cases = np.random.default_rng(5), []
+    for photos, classes in ((4, 9), (12, 11), (30, 20)):
+        scores = random.random((photos, classes))
+        right = random.integers(0, classes, photos)
+        right[:3] = scores[:3].argsort(axis=1)[[0, 1, 2], [-1, -5, -6]]  # first, fifth and sixth
+        cases.append((scores / scores.sum(axis=1, keepdims=True), right))
+    truth = share(lambda row: np.argsort(-row)[:5])
+    return judges.function(
+        answer,
+        cases,
+        truth,
+        "For each photo, is its class among the five likeliest? The mean of these answers is the "
+        "share: the *top-5 accuracy*.",
+        {
+            share(lambda row: np.argsort(row)[:5]): "Those are the five least likely classes.",
+            share(lambda row: [row.argmax()]): "That counts the first guess alone.",
+            share(lambda row: np.argsort(-row)[:4]): "Those are four classes; [:5] picks five.",
+            share(lambda row: np.argsort(-row)[:6]): "Those are six classes; [:5] picks five.",
+            lambda *case: truth(*case) * len(case[1]): "That is how many; divide by the photos.",
+            lambda *case: truth(*case) * 100: "Return a share from 0 to 1, not a percentage.",
+            lambda *case: 1 - truth(*case): "That is the share of photos where it is not.",
+        },
     )
