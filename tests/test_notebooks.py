@@ -9,6 +9,7 @@ import minutes
 import nbformat
 import numpy as np
 import pytest
+import quicker
 import rebuild
 from PIL import Image
 
@@ -65,6 +66,12 @@ def test_a_lesson_has_the_length_that_it_states_and_short_cells(path):
     for cell in cells:
         if "skip" in cell.metadata.get("tags", []) and cell.source.startswith("## "):
             assert "*Short of time? A class can skip this section.*" in cell.source
+
+
+@pytest.mark.parametrize("long", quicker.SHORTER)
+def test_what_makes_lessons_quicker_is_in_one(long):
+    texts = [path.read_text(encoding="utf-8").replace('\\"', '"') for path in LESSONS]
+    assert sum(long in text for text in texts) == 1
 
 
 def test_lessons_are_numbered_without_gaps():
