@@ -9,16 +9,19 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from helpers import packages
+
 ROOT = Path(__file__).resolve().parents[1]
+CLUSTER = "requirements-cluster.txt"
 
 
 def _requirements(name):
     lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
-    return [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return [Requirement(line) for line in lines if line and line[0] not in "#-"]
 
 
 def test_the_installed_packages_satisfy_the_requirements():
-    for requirement in _requirements("requirements.txt"):
+    for requirement in [*_requirements("requirements.txt"), *_requirements(CLUSTER)]:
         assert version(requirement.name) in requirement.specifier, requirement
 
 
@@ -26,11 +29,18 @@ def test_the_constraints_pin_every_requirement_within_its_range():
     pins = {}
     for pin in _requirements("constraints.txt"):
         pins.setdefault(pin.name.lower(), []).append(pin)
-    for requirement in _requirements("requirements.txt"):
+    for requirement in [*_requirements("requirements.txt"), *_requirements(CLUSTER)]:
         for pin in pins[requirement.name.lower()]:
             (exact,) = pin.specifier
             assert exact.operator == "=="
             assert exact.version in requirement.specifier, pin
+
+
+def test_the_tests_need_a_cluster_and_the_lessons_do_not():
+    lessons, tests = (ROOT / "requirements.txt").read_text(encoding="utf-8").split("# tests")
+    assert f"-r {CLUSTER}" in tests and CLUSTER not in lessons
+    names = {requirement.name for requirement in _requirements(CLUSTER)}
+    assert names == {"dask", "fsspec"} and not names & set(packages.required())
 
 
 def test_only_the_headless_opencv_is_asked_for():
@@ -62,7 +72,7 @@ def test_readme_names_the_python_versions_the_code_is_written_for():
 @pytest.mark.parametrize(
     "name",
     ["README.md", "CONTRIBUTING.md", "data/README.md"]
-    + sorted(f"docs/{path.name}" for path in ROOT.glob("docs/*.md")),
+    + sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/**/*.md")),
 )
 def test_links_in_documents_lead_somewhere(name):
     document = ROOT / name
