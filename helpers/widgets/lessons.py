@@ -502,4 +502,4 @@ def decision(model: Any, photo: np.ndarray, classes: tuple[str, str] = ("no", "y
         return decisions.decision(photo, terms, float(bias), rank, classes)
 
     last = min(decisions.SHOWN, len(weights))
-    return Explorer({"rank": slider("Channel, by rank", last, 1, minimum=1)}, draw, "What decides")
+    return Explorer({"rank": slider("Channel's rank", last, 1, minimum=1)}, draw, "What decides")
