@@ -1,9 +1,12 @@
 // In the kernel's place: a saved explorer's controls and pictures, for the script above.
+// Its files are in it, or are fetched, each when a picture first needs it, from beside "from".
+
+let controlsMade = 0; // pages may have several explorers
 
 class Control {
   constructor(spec, changed) {
     Object.assign(this, { spec, value: spec.value, choices: [spec.value], listeners: [] });
-    const id = `control-${spec.name}`;
+    const id = `cnn-control-${controlsMade++}`;
     const menu = spec.kind === "menu";
     this.input = make(menu ? "select" : "input", { id, ...(menu ? {} : { type: "range", min: 0 }) });
     this.output = make("output", { for: id });
@@ -47,7 +50,7 @@ class Control {
   off() {}
 }
 
-function start(saved, root) {
+async function start(saved, root, from = "") {
   const answers = [];
   const changed = () => {
     const before = [];
@@ -58,7 +61,12 @@ function start(saved, root) {
     controls.forEach((control) => control.listeners.forEach((listener) => listener()));
   };
   const controls = saved.controls.map((spec) => new Control({ ...spec, changed }, changed));
-  const bytes = (name) => Uint8Array.from(atob(saved.files[name]), (letter) => letter.charCodeAt(0));
+  const bytes = async (name) => {
+    if (saved.files) return Uint8Array.from(atob(saved.files[name]), (letter) => letter.charCodeAt(0));
+    const answer = await fetch(new URL(name, from));
+    if (!answer.ok) throw new Error(`no picture came from ${answer.url}: ${answer.status}`);
+    return answer.arrayBuffer();
+  };
   const picture = (key) => {
     const found = saved.pictures[key];
     return found && {
@@ -71,18 +79,27 @@ function start(saved, root) {
     controls: controls.map((_, k) => `IPY_MODEL_${k}`),
     first: {
       key: saved.first, picture: first,
-      files: Object.fromEntries(first.files.map((name) => [name, bytes(name)])),
+      files: Object.fromEntries(await Promise.all(first.files.map(async (name) => [name, await bytes(name)]))),
     },
   };
+  const had = new Set(first.files); // the browser keeps what it was sent, as long as there is room
   const model = {
     get: (name) => state[name],
     on: (event, listener) => event === "msg:custom" && answers.push(listener),
     off: () => {},
-    send: ({ want }) => setTimeout(() => {
+    send: async ({ want, all }) => {
       const found = picture(want);
-      const answer = { key: want, edition: 1, picture: found, sent: found?.files ?? [] };
-      answers.forEach((listener) => listener(answer, answer.sent.map(bytes)));
-    }),
+      const answer = { key: want, edition: 1, picture: found, sent: [] };
+      if (found) answer.sent = found.files.filter((name) => all || !had.has(name));
+      let buffers = [];
+      try {
+        [buffers] = await Promise.all([Promise.all(answer.sent.map(bytes)), new Promise(setTimeout)]);
+        answer.sent.forEach((name) => had.add(name));
+      } catch (error) {
+        Object.assign(answer, { picture: undefined, sent: [], error: error.message });
+      }
+      answers.forEach((listener) => listener(answer, buffers));
+    },
     widget_manager: { get_model: async (k) => controls[k] },
   };
   const el = make("div");
@@ -91,4 +108,3 @@ function start(saved, root) {
   render({ model, el });
 }
 
-start(window.savedExplorer, document.querySelector(".cnn-explorer"));

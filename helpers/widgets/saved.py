@@ -19,21 +19,6 @@ from helpers.widgets import browser
 STATES, BYTES = 400, 6_000_000
 
 _HERE = Path(__file__).parent
-_PAGE = """<!DOCTYPE html>
-<html lang="en">
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title>
-<style>
-:root {{ color-scheme: light dark; font-family: system-ui, sans-serif; }}
-.cnn-control {{ display: flex; gap: 8px; align-items: center; margin: 4px 0; max-width: 560px; }}
-.cnn-control label {{ min-width: 8em; }} .cnn-control input {{ flex: 1; }}
-{css}</style>
-<main><h1 style="font-size: 1.2em">{title}</h1><div class="cnn-explorer"></div><p>{note}</p></main>
-<script src="states.js"></script>
-<script type="module">
-{script}</script>
-</html>
-"""
 
 
 def save(explorer: Any, folder: str | Path) -> Path:
@@ -52,20 +37,15 @@ def save(explorer: Any, folder: str | Path) -> Path:
     Raises:
         OSError: The folder can't be written; what was there is as it was.
     """
-    most = STATES
-    while True:
-        choices, picked = _choices(explorer, most)
-        states = _data(explorer, choices, picked)
-        data = f"window.savedExplorer = {json.dumps(states, ensure_ascii=False)};\n"
-        if len(data.encode()) <= BYTES or most < 4:
-            break
-        most = most * 2 // 3
-    script = (_HERE / "panels.js").read_text("utf-8").replace("export default { render };", "")
-    page = _PAGE.format(
+    states, files = collect(explorer)
+    states["files"] = {name: base64.b64encode(each).decode() for name, each in files.items()}
+    data = f"window.savedExplorer = {json.dumps(states, ensure_ascii=False)};\n"
+    page = (_HERE / "saved.html").read_text("utf-8")
+    page = page.format(
         title=html.escape(explorer.title),
-        note=html.escape(_note(explorer, picked)),
-        css=(_HERE / "panels.css").read_text("utf-8"),
-        script=script + (_HERE / "saved.js").read_text("utf-8"),
+        note=html.escape(f"Saved from a notebook: {states['note']}"),
+        css=style(),
+        script=script(),
     )
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -76,6 +56,29 @@ def save(explorer: Any, folder: str | Path) -> Path:
         for name in files:
             Path(unfinished, name).replace(folder / name)
     return folder / "index.html"
+
+
+def collect(explorer: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """All that a page shows of an explorer, as JSON takes it, and its files by name."""
+    most, drawn = STATES, {}
+    while True:
+        choices, picked = _choices(explorer, most)
+        states, files = _data(explorer, choices, len(picked), drawn)
+        size = len(json.dumps(states)) + sum(4 * len(each) // 3 for each in files.values())
+        if size <= BYTES or most < 4:
+            return {**states, "note": _note(explorer, picked)}, files
+        most = int(min(len(states["pictures"]), most) * max(BYTES / size, 0.4) * 0.95)
+
+
+def script() -> str:
+    """What shows saved explorers in a browser: it defines ``start(saved, element)``."""
+    panels = (_HERE / "panels.js").read_text("utf-8").replace("export default { render };", "")
+    return panels + (_HERE / "saved.js").read_text("utf-8")
+
+
+def style() -> str:
+    """The styles that go with the script."""
+    return "".join((_HERE / name).read_text("utf-8") for name in ("panels.css", "saved.css"))
 
 
 def _choices(explorer: Any, most: int) -> tuple[dict[str, list], dict[str, int]]:
@@ -114,21 +117,25 @@ def _walk(explorer: Any, picked: dict[str, int], before: list) -> Iterator[tuple
             yield from _walk(explorer, picked, [*before, value])
 
 
-def _data(explorer: Any, choices: dict[str, list], picked: dict[str, int]) -> dict[str, Any]:
-    """All that the page shows, as JSON takes it."""
+def _data(explorer: Any, choices: dict[str, list], depth: int, drawn: dict) -> tuple[dict, dict]:
+    """Pictures, panels and controls as JSON takes them, and files; ``drawn`` keeps pictures."""
     pictures, panels, files, numbers = {}, {}, {}, {}
     for key, values in choices.items():
         before = json.loads(key)
-        for known in [[*before, v] for v in values] if len(before) == len(picked) - 1 else []:
-            picture, data = browser.described(explorer.draw(**explorer.known(known)))
-            files |= {name: base64.b64encode(each).decode() for name, each in data.items()}
+        for known in [[*before, v] for v in values] if len(before) == depth - 1 else []:
+            name = json.dumps(known, separators=(",", ":"))
+            if name not in drawn:
+                drawn[name] = browser.described(explorer.draw(**explorer.known(known)))
+            picture, data = drawn[name]
+            files |= data
+            picture = {**picture, "rows": [[[*column] for column in r] for r in picture["rows"]]}
             for row in picture["rows"]:
                 for column in row:
                     for k, panel in enumerate(column):
                         number = numbers.setdefault(json.dumps(panel), len(numbers))
                         panels[number] = panel
                         column[k] = number
-            pictures[json.dumps(known, separators=(",", ":"))] = picture
+            pictures[name] = picture
     controls = []
     for name, control in explorer.controls.items():
         kind = "menu" if isinstance(control, ipywidgets.Dropdown) else "slider"
@@ -136,10 +143,9 @@ def _data(explorer: Any, choices: dict[str, list], picked: dict[str, int]) -> di
         if hasattr(control, "index"):
             spec["options"] = [str(words) for words, _ in control._options_full]
         controls.append({**spec, "value": getattr(control, "index", control.value)})
-    return {
-        "title": explorer.title, "controls": controls, "choices": choices, "pictures": pictures,
-        "panels": panels, "files": files, "first": _nearest(controls, choices),
-    }  # fmt: skip
+    states = {"title": explorer.title, "controls": controls, "choices": choices}
+    states |= {"pictures": pictures, "panels": panels, "first": _nearest(controls, choices)}
+    return states, files
 
 
 def _nearest(controls: list[dict], choices: dict[str, list]) -> str:
@@ -154,4 +160,4 @@ def _nearest(controls: list[dict], choices: dict[str, list]) -> str:
 def _note(explorer: Any, picked: dict[str, int]) -> str:
     thinned = [explorer.controls[name].description for name, count in picked.items() if count < 1e6]
     some = f" Not every value was saved of: {', '.join(thinned)}." if thinned else ""
-    return f"Saved from a notebook: the controls work without one.{some}"
+    return f"the controls work without one.{some}"
