@@ -17,6 +17,7 @@ from helpers.widgets import browser
 
 #: Most pictures that are saved, and most bytes of the page.
 STATES, BYTES = 400, 6_000_000
+NOTE = "Saved from a notebook: the controls work without one."
 
 _HERE = Path(__file__).parent
 
@@ -43,7 +44,7 @@ def save(explorer: Any, folder: str | Path) -> Path:
     page = (_HERE / "saved.html").read_text("utf-8")
     page = page.format(
         title=html.escape(explorer.title),
-        note=html.escape(f"Saved from a notebook: {states['note']}"),
+        note=html.escape(f"{NOTE} {states['note']}".strip()),
         css=style(),
         script=script(),
     )
@@ -159,5 +160,4 @@ def _nearest(controls: list[dict], choices: dict[str, list]) -> str:
 
 def _note(explorer: Any, picked: dict[str, int]) -> str:
     thinned = [explorer.controls[name].description for name, count in picked.items() if count < 1e6]
-    some = f" Not every value was saved of: {', '.join(thinned)}." if thinned else ""
-    return f"the controls work without one.{some}"
+    return f"Not every value was saved of: {', '.join(thinned)}." if thinned else ""
