@@ -25,10 +25,9 @@ from pathlib import Path
 import address
 import nbformat
 import rebuild
-from PIL import Image
-
 from pages import check, explorers, photo, slides, texts, vendor
 from pages.texts import Course
+from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for helpers
@@ -140,6 +139,8 @@ def run_sphinx(source: Path, html: Path, course: Course, doctrees: Path) -> None
     shutil.copytree(PAGES, settings, ignore=shutil.ignore_patterns("__pycache__"))
     script = saved.script() + (PAGES / "wake.js").read_text("utf-8")
     put(settings / "static" / "explorers.js", script)
+    own_photo = saved.script() + (PAGES / "photo.js").read_text("utf-8")
+    put(settings / "static" / "photo.js", own_photo)
     put(settings / "static" / "explorers.css", saved.style())
     command = [sys.executable, "-m", "sphinx", "-b", "html", "-W", "--keep-going", "-q"]
     command += ["-c", settings, "-d", doctrees, source, html]

@@ -1,5 +1,6 @@
 // In the kernel's place: a saved explorer's controls and pictures, for the script above.
-// Its files are in it, or are fetched, each when a picture first needs it, from beside "from".
+// Its files are in it, or are fetched, each when a picture first needs it, from beside "from";
+// or it has functions "picture" and "bytes" that make them.
 
 let controlsMade = 0; // pages may have several explorers
 
@@ -61,18 +62,18 @@ async function start(saved, root, from = "") {
     controls.forEach((control) => control.listeners.forEach((listener) => listener()));
   };
   const controls = saved.controls.map((spec) => new Control({ ...spec, changed }, changed));
-  const bytes = async (name) => {
+  const bytes = saved.bytes ?? (async (name) => {
     if (saved.files) return Uint8Array.from(atob(saved.files[name]), (letter) => letter.charCodeAt(0));
     const answer = await fetch(new URL(name, from));
     if (!answer.ok) throw new Error(`no picture came from ${answer.url}: ${answer.status}`);
     return answer.arrayBuffer();
-  };
-  const picture = (key) => {
+  });
+  const picture = saved.picture ?? ((key) => {
     const found = saved.pictures[key];
     return found && {
       ...found, rows: found.rows.map((row) => row.map((column) => column.map((name) => saved.panels[name]))),
     };
-  };
+  });
   const first = picture(saved.first);
   const state = {
     title: saved.title, names: saved.controls.map((spec) => spec.name), edition: 1,

@@ -26,6 +26,7 @@ python_use_unqualified_type_names = True
 
 html_theme = "furo"
 html_title = project
+html_favicon = "static/favicon.svg"
 html_static_path = ["static"]
 html_css_files = ["site.css", "explorers.css"]
 html_js_files = [("explorers.js", {"type": "module"})]

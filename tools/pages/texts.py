@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-
 from pages import explorers
 
 ROOT = explorers.ROOT
@@ -93,10 +92,14 @@ def lesson(path: Path, made: Path | None, course: Course, pages: set[str]) -> An
         if cell.cell_type == "markdown":
             cell.source = relinked(cell.source, "notebooks", course, pages)
             continue
-        if cell.source.startswith("# @title"):
+        folded = cell.source.startswith("# @title")
+        if folded:
             cell.metadata["tags"] = [*cell.metadata.get("tags", []), "hide-cell"]
+            folded = cell.source.splitlines()[0].removeprefix("# @title").strip()
         after = notebook.cells[k + 1].source if k + 1 < len(notebook.cells) else ""
         cell.metadata["mystnb"] = {"image": {"alt": description(after)}}
+        if folded:
+            cell.metadata["mystnb"] |= {"code_prompt_show": folded, "code_prompt_hide": folded}
         shown = explorers.found_in(cell)
         if shown:
             number += 1
@@ -144,7 +147,7 @@ def bibliography(course: Course) -> str:
     for item, names in found.items():
         where = re.search(r"https?://[^\s)>]+", item)
         key = where[0].rstrip(".,") if where else item
-        kept, before = by_address.setdefault(key, (item, []))
+        _, before = by_address.setdefault(key, (item, []))
         before += [name for name in names if name not in before]
     for item, names in sorted(
         by_address.values(), key=lambda one: re.sub(r"\W", "", one[0].lower())
