@@ -71,7 +71,7 @@ def build(folder: Path, with_explorers: bool = True, chosen: list[str] | None = 
             if folder_made is not None:
                 copy_explorers(folder_made, html / "explorers" / path.stem)
         slides.write(html / "slides", course, made)
-        vendor.copy_reveal(CACHE, html / "slides" / "reveal")
+        vendor.copy(vendor.REVEAL, CACHE, html / "slides" / "reveal")
         photo.write(html, CACHE)
         (html / ".site").touch()
         (html / ".nojekyll").touch()  # GitHub would leave out folders that begin with _

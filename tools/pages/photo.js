@@ -3,7 +3,8 @@
 
 const SIDE = 224, TILE = 56, MEANS = [103.939, 116.779, 123.68]; // of blue, green, red
 const COLORS = ["blue", "green", "red"];
-const round = (x, digits = 2) => x.toFixed(digits).replace("-", "−");
+const round = (x, digits = 2) => x.toFixed(digits).replace(/^-(?=0\.?0*$)/, "").replace("-", "−");
+const short = (x) => round(x, Math.abs(x) >= 10 ? 0 : Math.abs(x) >= 1 ? 1 : Math.abs(x) >= 0.1 ? 2 : Math.abs(x) >= 0.01 ? 3 : 4);
 
 class Block {
   static async fetched(from) {
@@ -157,22 +158,22 @@ class Pictures {
     const three = [...parts].sort((a, b) => Math.abs(b.sum) - Math.abs(a.sum)).slice(0, 3);
     if (layer === 0) three.sort((a, b) => a.c - b.c);
     const largest = (which) => Math.max(...three.flatMap((one) => one[which].map(Math.abs)), 1e-9);
-    const table = (title, numbers, limit, digits, note = "") => panel(title, {
-      rows: 3, cols: 3, width: 150, note,
+    const table = (title, numbers, limit, note = "") => panel(title, {
+      rows: 3, cols: 3, width: 170, note,
       cells: [0, 3, 6].map((from) => numbers.slice(from, from + 3).map((x) => {
         const share = Math.min(Math.abs(x) / limit, 1) * 0.75; // white is 0, blue less, orange more
         const color = (x < 0 ? [42, 95, 148] : [201, 106, 20]).map((one) => Math.round(255 + (one - 255) * share));
         const bright = 0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2] > 140;
-        return [round(x, digits), `rgb(${color})`, bright ? "#000000" : "#ffffff"];
+        return [short(x), `rgb(${color})`, bright ? "#000000" : "#ffffff"];
       })),
     });
     const limits = ["patch", "weights", "products"].map(largest);
     const lines = three.map((one) => {
       const who = layer === 0 ? COLORS[one.c] : `input map ${one.c}`;
       return [
-        table(`${who}: the patch`, one.patch, limits[0], layer === 0 ? 0 : 1),
-        table("× weights", one.weights, limits[1], 3),
-        table("= products", one.products, limits[2], 1, `sum ${round(one.sum)}`),
+        table(`${who}: patch`, one.patch, limits[0]),
+        table("× weights", one.weights, limits[1]),
+        table("= products", one.products, limits[2], `sum ${round(one.sum)}`),
       ];
     });
     const bias = block.weights[2 * layer + 1][channel];

@@ -10,7 +10,11 @@ import tempfile
 from pathlib import Path
 
 #: Package and version, and the files of it that are used.
-REVEAL = ("reveal.js", "6.0.2", ("dist/reveal.mjs", "dist/reveal.css", "LICENSE"))
+REVEAL = (
+    "reveal.js",
+    "6.0.2",
+    ("dist/reveal.mjs", "dist/reveal.css", "dist/plugin/notes.mjs", "LICENSE"),
+)
 TENSORFLOW = ("@tensorflow/tfjs", "4.22.0", ("dist/tf.min.js",))
 
 
@@ -54,8 +58,3 @@ def copy(package: tuple, cache: Path, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in files(package, cache).items():
         (folder / name).write_bytes(content)
-
-
-def copy_reveal(cache: Path, folder: Path) -> None:
-    """What the slides are shown by."""
-    copy(REVEAL, cache, folder)
