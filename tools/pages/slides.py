@@ -11,18 +11,23 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import numpy as np
 from pages import explorers, texts
 from pages.texts import Course
+from PIL import Image
 
 ROOM = 15  # lines on a slide
 WORDS = 13  # of a text in a line
 OUTPUT = 12  # lines of printed words at most
 LEFT_OUT = ("Exercises", "Read on", "The path through the course")
+SKIPPED = ("Terms:", "*Short of time", "<", "|")  # what is left out of a text
 DETAILS = re.compile(r"<details>.*?</details>", re.S)
 
 
@@ -52,70 +57,74 @@ def write(folder: Path, course: Course, made: dict) -> None:
     """Write a deck for every lesson.
 
     Args:
-        folder: ``slides`` of the site, beside ``_images``.
+        folder: ``slides`` of the site.
         course: The course.
         made: Each lesson's explorers, where they are made.
     """
-    pictures = {_name(path.read_bytes()): path.name for path in folder.parent.glob("_images/*")}
     page = (Path(__file__).parent / "slides.html").read_text("utf-8")
-    folder.mkdir()
+    (folder / "pictures").mkdir(parents=True)
+
+    def picture(data: str, words: str) -> str:
+        names = fitted(base64.b64decode(data), folder / "pictures")
+        alts = [html.escape(words), *("the figure's lower part",) * (len(names) - 1)]
+        both = zip(names, alts, strict=True)
+        return "".join(f'<img src="pictures/{n}" alt="{alt}" loading="lazy">' for n, alt in both)
+
     for path in course.lessons:
         notebook = nbformat.read(path, as_version=4)
-        found = deck(notebook, f"../explorers/{path.stem}" if made.get(path) else "", pictures)
+        found = deck(notebook, f"../explorers/{path.stem}" if made.get(path) else "", picture)
         title = html.escape(texts.title(notebook))
         text = page.replace("{title}", title).replace("{lesson}", f"../notebooks/{path.stem}.html")
         text = text.replace("{slides}", "\n".join(slide.html() for slide in found))
         (folder / f"{path.stem}.html").write_text(text, "utf-8")
 
 
-def deck(notebook: Any, folder: str, pictures: dict[str, str]) -> list[Slide]:
+def deck(notebook: Any, folder: str, picture: Callable[[str, str], str]) -> list[Slide]:
     """A lesson's slides.
 
     Args:
         notebook: The stored lesson.
         folder: Where its explorers are, or an empty string to leave them out.
-        pictures: Names of the site's pictures by their content's.
+        picture: Makes HTML of a PNG in base64 and the words that describe it.
     """
     slides = [Slide("", "title")]
     section, number, left_out = "", 0, False
     for k, cell in enumerate(notebook.cells):
         shown = explorers.found_in(cell)
         number += shown is not None
-        if cell.cell_type == "markdown":
-            heading = re.search(r"^## (.+)$", cell.source, re.M)
-            if heading:
-                left_out = heading[1].strip().startswith(LEFT_OUT)
-        if left_out or "solution" in cell.metadata.get("tags", []):
+        if "solution" in cell.metadata.get("tags", []):
             continue
         if cell.cell_type == "markdown":
-            text = DETAILS.sub("", cell.source)
-            for part in re.split(r"^(?=## )", text, flags=re.M):
-                if part.startswith("## "):
-                    first, _, part = part.partition("\n")
-                    if first[3:].strip().startswith(LEFT_OUT):
-                        break
+            for part in re.split(r"^(?=##? )", DETAILS.sub("", cell.source), flags=re.M):
+                first, _, rest = part.partition("\n")
+                if first.startswith("# "):
+                    slides[-1].add(f"<h1>{inline(first[2:])}</h1>", 3)
+                elif first.startswith("## "):
+                    left_out = first[3:].strip().startswith(LEFT_OUT)
                     section = inline(first[3:])
                     slides.append(Slide(section))
-                if part.startswith("# "):
-                    first, _, part = part.partition("\n")
-                    slides[-1].add(f"<h1>{inline(first[2:])}</h1>", 3)
-                _said(part, slides, section)
+                else:
+                    rest = part
+                if not left_out:
+                    _said(rest, slides, section)
+            continue
+        if left_out:
             continue
         if cell.source.startswith("# @title") or "exercises." in cell.source:
             continue
-        _code(cell, slides, section)
+        if not shown:
+            _code(cell, slides, section)
         after = notebook.cells[k + 1].source if k + 1 < len(notebook.cells) else ""
         if shown:
-            slides.append(Slide(section, "explorer"))
+            if slides[-1].kind or slides[-1].lines > 2:  # a line or two stay above it
+                slides.append(Slide(section))
+            slides[-1].kind = "explorer"
             slides[-1].add(texts.explorer(shown, folder, number), ROOM)
         for output in cell.outputs:
             data = output.get("data", {}).get("image/png")
             if data and not shown:
                 slides.append(Slide(section, "figure"))
-                name = pictures[_name(base64.b64decode(data))]
-                alt = html.escape(texts.description(after))
-                picture = f'<img src="../_images/{name}" alt="{alt}" loading="lazy">'
-                slides[-1].add(picture, ROOM)
+                slides[-1].add(picture(data, texts.description(after)), ROOM)
     return [slide for slide in slides if slide.parts]
 
 
@@ -127,7 +136,7 @@ def _said(text: str, slides: list[Slide], section: str) -> None:
     if slides[-1].kind in ("figure", "explorer") and not parts and whole:
         slides[-1].notes.append(whole)  # a figure's description
         return
-    full = slides[-1].lines + lines > ROOM and slides[-1].parts
+    full = slides[-1].lines + lines > ROOM and slides[-1].parts and slides[-1].kind != "title"
     if parts and (full or slides[-1].kind in ("figure", "explorer")):
         slides.append(Slide(section))
     for part, count in parts:
@@ -143,7 +152,7 @@ def shortened(text: str) -> list[tuple[str, int]]:
     found = []
     for block in re.split(r"\n\s*\n", text.strip()):
         block = block.strip()
-        if not block or texts.PICTURE.match(block) or block.startswith(("Terms:", "<", "|")):
+        if not block or texts.PICTURE.match(block) or block.startswith(SKIPPED):
             continue
         if block.startswith("### "):
             found.append((f"<h3>{inline(block[4:])}</h3>", 2))
@@ -219,7 +228,9 @@ def _code(cell: Any, slides: list[Slide], section: str) -> None:
     lines = printed.splitlines()
     if len(lines) > OUTPUT:
         lines = [*lines[: OUTPUT - 1], "…"]
-    code = cell.source.strip()
+    code = re.sub(r"^(?:from|import) .*\n?", "", cell.source, flags=re.M).strip()
+    if not code:
+        return
     count = 0.8 * (len(code.splitlines()) + len(lines)) + 1
     if slides[-1].kind or slides[-1].lines + count > ROOM + 2:
         slides.append(Slide(section))
@@ -232,5 +243,25 @@ def _lines(text: str) -> int:
     return -(-len(text.split()) // WORDS)
 
 
-def _name(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
+def fitted(png: bytes, folder: Path) -> list[str]:
+    """Write a figure into a folder; a tall one as two parts, to stand beside one another.
+
+    It is cut at the white band that is nearest to its middle, if one is near.
+
+    Returns:
+        The files' names.
+    """
+    name = hashlib.sha256(png).hexdigest()[:16]
+    with Image.open(io.BytesIO(png)) as image:
+        width, height = image.size
+        white = np.asarray(image.convert("L")).min(axis=1) > 250
+        rows = np.flatnonzero(white[1:-1] & white[:-2] & white[2:]) + 1
+        rows = rows[np.abs(rows - height / 2) < height / 5]
+        if height < 1.15 * width or not len(rows):
+            (folder / f"{name}.png").write_bytes(png)
+            return [f"{name}.png"]
+        at = int(rows[np.abs(rows - height / 2).argmin()])
+        parts = {f"{name}-1.png": (0, at), f"{name}-2.png": (at, height)}
+        for part, (top, bottom) in parts.items():
+            image.crop((0, top, width, bottom)).save(folder / part, optimize=True)
+    return list(parts)
