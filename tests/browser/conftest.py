@@ -1,6 +1,7 @@
 """A real JupyterLab, Notebook 7 and Voilà, and a real browser to drive them with."""
 
 import contextlib
+import importlib.util
 import os
 import secrets
 import shutil
@@ -22,6 +23,7 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
+collect_ignore = [] if importlib.util.find_spec("sphinx") else ["test_site.py"]
 LAPTOP = {"width": 1366, "height": 768}
 
 

@@ -28,6 +28,7 @@ WORDS = 13  # of a text in a line
 OUTPUT = 12  # lines of printed words at most
 LEFT_OUT = ("Exercises", "Read on", "The path through the course")
 SKIPPED = ("Terms:", "*Short of time", "<", "|")  # what is left out of a text
+SENTENCE_END = re.compile(r"(?:(?<=[.?!:])|(?<=[.?!:]\*\*))\s+(?=[A-Z*`\[(])")
 DETAILS = re.compile(r"<details>.*?</details>", re.S)
 
 
@@ -88,7 +89,7 @@ def deck(notebook: Any, folder: str, picture: Callable[[str, str], str]) -> list
         picture: Makes HTML of a PNG in base64 and the words that describe it.
     """
     slides = [Slide("", "title")]
-    section, number, left_out = "", 0, False
+    section, number, left_out = "Before this lesson", 0, False
     for k, cell in enumerate(notebook.cells):
         shown = explorers.found_in(cell)
         number += shown is not None
@@ -179,7 +180,7 @@ def shortened(text: str) -> list[tuple[str, int]]:
 def first_sentence(text: str, count: int = 1) -> str:
     """The first sentence of a text, or the first few."""
     text = " ".join(text.split())
-    sentences = re.split(r"(?<=[.?!:])(?<!e\.g\.)(?<!i\.e\.)\**\s+(?=[A-Z*`\[(])", text)
+    sentences = SENTENCE_END.split(text)
     if text.startswith("**") and len(sentences[0].split()) < 4:
         count += 1
     kept = " ".join(sentences[:count])
