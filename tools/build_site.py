@@ -75,7 +75,7 @@ def build(folder: Path, with_explorers: bool = True, chosen: list[str] | None = 
         photo.write(html, CACHE)
         (html / ".site").touch()
         (html / ".nojekyll").touch()  # GitHub would leave out folders that begin with _
-        check.lazy(html)
+        check.finish(html)
         wrong = check.problems(html)
         if wrong:
             raise Unfit("the site has references that lead nowhere: " + "; ".join(wrong[:8]))

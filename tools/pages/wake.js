@@ -35,3 +35,13 @@ const near = new IntersectionObserver((entries) => {
   }
 }, { rootMargin: "400px" });
 document.querySelectorAll(".cnn-explorer[data-states]").forEach((place) => near.observe(place));
+
+// What can be scrolled sideways can be scrolled by keyboard as well.
+function reachable() {
+  for (const one of document.querySelectorAll("pre, table.docutils, div.math")) {
+    one.toggleAttribute("tabindex", false);
+    if (one.scrollWidth > one.clientWidth) one.setAttribute("tabindex", 0);
+  }
+}
+reachable();
+window.addEventListener("resize", reachable);
