@@ -97,8 +97,10 @@ def test_explorers_move_to_their_ends_and_picture_and_caption_follow(lesson, sit
     for explorer in page.locator("[data-states]").all():
         assert not explorers.is_blank(explorer)
         moved = False
-        for slider in explorer.locator("input[type=range]:enabled").all():
+        for slider in explorer.locator("input[type=range]").all():
             for key in ("Home", "End", "Home"):
+                if slider.is_disabled():  # the others leave it no room now
+                    break
                 end = slider.get_attribute("min" if key == "Home" else "max")
                 if slider.input_value() != end:
                     before = explorer.evaluate(explorers.SHOWN)

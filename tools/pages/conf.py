@@ -14,6 +14,9 @@ nb_execution_mode = "off"
 nb_merge_streams = True
 nb_number_source_lines = False
 myst_enable_extensions = ["dollarmath", "colon_fence", "attrs_block"]
+myst_html_meta = {
+    "description lang=en": "Lessons that look inside a convolutional network, their sliders alive."
+}
 myst_heading_anchors = 4
 
 napoleon_use_ivar = True
@@ -51,7 +54,14 @@ if os.environ.get("CNN_ADDRESS"):
 def setup(app):
     """Formulas as MathML: browsers show it without a script, and read it aloud."""
     app.add_html_math_renderer("mathml", (_inline, None), (_block, None))
+    app.connect("autodoc-process-docstring", _no_type, priority=100)  # before napoleon
     app.connect("config-inited", lambda _, config: setattr(config, "html_math_renderer", "mathml"))
+
+
+def _no_type(app, what, name, obj, options, lines):
+    """Words before a colon in a constant's comment are words, not a type."""
+    if what in ("attribute", "data") and lines:
+        lines.insert(0, "")
 
 
 def _inline(self, node):

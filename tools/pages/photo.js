@@ -163,7 +163,8 @@ class Pictures {
       cells: [0, 3, 6].map((from) => numbers.slice(from, from + 3).map((x) => {
         const share = Math.min(Math.abs(x) / limit, 1) * 0.75; // white is 0, blue less, orange more
         const color = (x < 0 ? [42, 95, 148] : [201, 106, 20]).map((one) => Math.round(255 + (one - 255) * share));
-        const bright = 0.2126 * color[0] + 0.7152 * color[1] + 0.0722 * color[2] > 140;
+        const [red, green, blue] = color.map((one) => (one / 255) ** 2.2);
+        const bright = 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179;
         return [short(x), `rgb(${color})`, bright ? "#000000" : "#ffffff"];
       })),
     });
