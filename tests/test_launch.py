@@ -30,7 +30,9 @@ needs_git = pytest.mark.skipif(not GIT, reason="no git is installed, and Colab's
 
 def copy_of_the_course(folder):
     """What a checkout holds, without what was made in it."""
-    unwanted = shutil.ignore_patterns(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis")
+    unwanted = shutil.ignore_patterns(
+        *(".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "site", ".site-cache")
+    )
     return Path(shutil.copytree(ROOT, folder, ignore=unwanted))
 
 
@@ -81,7 +83,17 @@ def test_one_command_sets_the_address_and_takes_it_back(tree):
     for path in lessons:
         assert f"[{path.name[:2]}]({colab}/{path.name})" in readme
         now, was = nbformat.read(path, 4), nbformat.reads(before[path].decode(), 4)
+        alive = [
+            output.data.pop("text/html")
+            for cell in now.cells
+            for output in cell.get("outputs", ())
+            if "ada.github.io" in output.get("data", {}).get("text/html", "")
+        ]
         assert now.cells[2:] == was.cells[2:]
+        page = f"https://ada.github.io/course/notebooks/{path.stem}.html"
+        for number, link in enumerate(alive, 1):
+            assert f'href="{page}#explorer-{number}"' in link
+        assert len(alive) == str(was.cells).count(": run this cell for its controls (")
         assert now.cells[1].source == address.first_cell("https://github.com/ada/course", "v1.2")
         assert " --branch v1.2 https://github.com/ada/course cnn" in now.cells[1].source
         current = now.metadata.code_digest == rebuild.code_digest(now)

@@ -5,19 +5,21 @@
     python tools/address.py --unset                               take it back
 
 It stands in pyproject.toml alone, with the tag that a lesson on Colab fetches. README's links and
-the first cell of every lesson, which is written here, follow. A lesson's outputs stay: no result
-depends on the address.
+the first cell of every lesson, which is written here, follow, and so does a link in every explorer's
+place to where it is alive. Other outputs stay: no result depends on the address.
 """
 
 from __future__ import annotations
 
 import argparse
+import html
 import re
 import sys
 from pathlib import Path
 
 import nbformat
 import rebuild
+from pages import explorers
 
 ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r'^address = "(.*)"\ntag = "(.*)"$', re.M)  # in pyproject.toml
@@ -51,6 +53,28 @@ def stored(root: Path) -> tuple[str, str]:
     return PLACE.search((root / "pyproject.toml").read_text(encoding="utf-8")).groups()
 
 
+def site(address: str) -> str:
+    """Where GitHub Pages shows the site of a repository."""
+    owner, name = address.removeprefix("https://github.com/").split("/")
+    host = f"{owner.lower()}.github.io"
+    return f"https://{host}" if name.lower() == host else f"https://{host}/{name}"
+
+
+def link_explorers(notebook: nbformat.NotebookNode, stem: str, address: str) -> None:
+    """Where no widget can be shown, link from an explorer's place to its page; in place."""
+    shown = [cell for cell in notebook.cells if explorers.found_in(cell)]
+    for number, cell in enumerate(shown, 1):
+        title = html.escape(explorers.found_in(cell)["title"])
+        page = f"{site(address)}/notebooks/{stem}.html#explorer-{number}" if address else ""
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if explorers.SHOWN.fullmatch(data.get("text/plain", "")):
+                data.pop("text/html", None)
+                if page:
+                    words = f'<a href="{page}">move its controls in the browser</a>'
+                    data["text/html"] = f"<p>{title}: {words}, or run this cell.</p>"
+
+
 def links(root: Path) -> str:
     """What README shows: badges and a link for every lesson, or that there is no address yet."""
     address, tag = stored(root)
@@ -68,6 +92,8 @@ def links(root: Path) -> str:
         (
             f"[![Tests]({tests}/badge.svg)]({tests})",
             f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({lab}/{names[0]})",
+            "",
+            f"To read, sliders alive, nothing to install: [{site(address)}]({site(address)})",
             "",
             "On Colab: " + " ·\n".join(f"[{name[:2]}]({colab}/{name})" for name in names),
             "",
@@ -100,6 +126,7 @@ def write(root: Path) -> None:
         cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
         cell.source = first_cell(address, tag)
         cell.metadata = rebuild.folded()
+        link_explorers(notebook, path.stem, address)
         if was_current:
             notebook.metadata["code_digest"] = rebuild.code_digest(notebook)
         nbformat.write(notebook, path)
@@ -112,8 +139,11 @@ def problems(root: Path) -> list[str]:
     if LINKS.findall((root / "README.md").read_text(encoding="utf-8")) != [links(root)]:
         found.append("README.md")
     for path in _lessons(root):
-        cells = nbformat.read(path, as_version=4).cells
-        if next(c.source for c in cells if c.cell_type == "code") != first_cell(address, tag):
+        notebook = nbformat.read(path, as_version=4)
+        before = nbformat.writes(notebook)
+        link_explorers(notebook, path.stem, address)
+        first = next(c.source for c in notebook.cells if c.cell_type == "code")
+        if first != first_cell(address, tag) or nbformat.writes(notebook) != before:
             found.append(path.name)
     return found
 

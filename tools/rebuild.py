@@ -186,12 +186,15 @@ def main() -> int:
     parser.add_argument("lessons", nargs="*", help="beginnings of names, such as 03")
     parser.add_argument("--check", action="store_true", help="run nothing, list what is wrong")
     args = parser.parse_args()
+    import address  # which imports this module
+
     wrong = 0
     for path in lessons(args.lessons):
         if not args.check:
             start = time.perf_counter()
             notebook = execute(path)
             clean(notebook)
+            address.link_explorers(notebook, path.stem, address.stored(FOLDER.parent)[0])
             nbformat.write(notebook, path)
             size = path.stat().st_size / 1000
             print(f"{path.name}: {time.perf_counter() - start:.0f} s, {size:.0f} kB", flush=True)

@@ -59,16 +59,24 @@ def save(explorer: Any, folder: str | Path) -> Path:
     return folder / "index.html"
 
 
-def collect(explorer: Any) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """All that a page shows of an explorer, as JSON takes it, and its files by name."""
-    most, drawn = STATES, {}
+def collect(
+    explorer: Any, most: int = 0, most_bytes: int = 0
+) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """All that a page shows of an explorer, as JSON takes it, and its files by name.
+
+    Args:
+        explorer: An ``Explorer``.
+        most: Most pictures; ``STATES`` if left out.
+        most_bytes: Most bytes of the page; ``BYTES`` if left out.
+    """
+    most, most_bytes, drawn = most or STATES, most_bytes or BYTES, {}
     while True:
         choices, picked = _choices(explorer, most)
         states, files = _data(explorer, choices, len(picked), drawn)
         size = len(json.dumps(states)) + sum(4 * len(each) // 3 for each in files.values())
-        if size <= BYTES or most < 4:
+        if size <= most_bytes or most < 4:
             return {**states, "note": _note(explorer, picked)}, files
-        most = int(min(len(states["pictures"]), most) * max(BYTES / size, 0.4) * 0.95)
+        most = int(min(len(states["pictures"]), most) * max(most_bytes / size, 0.4) * 0.95)
 
 
 def script() -> str:

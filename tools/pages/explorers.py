@@ -25,7 +25,7 @@ SAVE = """\
 import gzip as _gzip, json as _json, pathlib as _pathlib
 from helpers.widgets import saved as _saved
 _explorer, _folder = list(Out.values())[-1], _pathlib.Path({folder!r})
-_states, _files = _saved.collect(_explorer)
+_states, _files = _saved.collect(_explorer, 800, 15_000_000)
 _folder.mkdir(parents=True)
 _words = _json.dumps(_states, separators=(",", ":")).encode()
 (_folder / "states.json.gz").write_bytes(_gzip.compress(_words, mtime=0))
