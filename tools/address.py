@@ -5,7 +5,7 @@
     python tools/address.py --unset                               take it back
 
 It stands in pyproject.toml alone, with the tag that a lesson on Colab fetches. README's links and
-the first cell of every lesson, which is written here, follow, and so does a link in every explorer's
+the first cell of every lesson, which is written here, follow; so does a link in every explorer's
 place to where it is alive. Other outputs stay: no result depends on the address.
 """
 

@@ -32,6 +32,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for helpers
 PAGES = ROOT / "tools" / "pages"
+STUDENTS = ROOT / "tools" / "student_copy.py"
 CACHE = ROOT / ".site-cache"
 
 
@@ -73,6 +74,8 @@ def build(folder: Path, with_explorers: bool = True, chosen: list[str] | None = 
         slides.write(html / "slides", course, made)
         vendor.copy(vendor.REVEAL, CACHE, html / "slides" / "reveal")
         photo.write(html, CACHE)
+        if STUDENTS.exists():
+            pack_for_students(html / "students.zip")
         (html / ".site").touch()
         (html / ".nojekyll").touch()  # GitHub would leave out folders that begin with _
         check.finish(html)
@@ -116,7 +119,7 @@ def write_source(source: Path, course: Course, made: dict) -> None:
         (source / "notebooks").mkdir(exist_ok=True)
         nbformat.write(notebook, source / "notebooks" / path.name)
     readme = re.sub(r"<!--.*?-->", "", (ROOT / "README.md").read_text("utf-8"))
-    put(source / "install.md", texts.install(readme, course, pages))
+    put(source / "install.md", texts.install(readme, course, pages, STUDENTS.exists()))
     for picture in (ROOT / "data" / "pictures").iterdir():
         copy(picture, source / "data" / "pictures" / picture.name)
     put(source / "index.md", texts.front(course, pages, made))
@@ -160,6 +163,18 @@ def copy_explorers(made: Path, folder: Path) -> None:
         with Image.open(picture) as image:
             to = folder / picture.parent.name / "first.webp"
             image.convert("RGB").save(to, quality=80, method=4)
+
+
+def pack_for_students(archive: Path) -> None:
+    """The students' copy, to be fetched.
+
+    Raises:
+        Unfit: It can't be made.
+    """
+    command = [sys.executable, STUDENTS, archive, "--zip"]
+    told = subprocess.run(command, capture_output=True, text=True)
+    if told.returncode:
+        raise Unfit(f"the students' copy was not made: {told.stderr.strip()}")
 
 
 def put(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ author = "the course's authors"
 copyright = "text and figures CC BY 4.0, code Apache-2.0"
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 exclude_patterns = []
-suppress_warnings = ["mystnb.mime_priority"]
+suppress_warnings = ["mystnb.mime_priority", "myst.header"]
 
 nb_execution_mode = "off"
 nb_merge_streams = True

@@ -162,9 +162,11 @@ def autolinked(text: str) -> str:
     return re.sub(r"(?<![(<\"])(https?://[^\s)>]*[^\s)>.,;])", r"<\1>", text)
 
 
-def install(readme: str, course: Course, pages: set[str]) -> str:
+def install(readme: str, course: Course, pages: set[str], for_students: bool) -> str:
     """README from where it says how to start; the path is on the first page."""
-    text = "# Run it yourself\n\n" + readme[readme.index("## Start") :]
+    archive = '<a href="students.zip">The course for students, as one archive</a>: lessons not yet'
+    archive = f"<p>{archive} run, without solutions.</p>\n\n" if for_students else ""
+    text = "# Run it yourself\n\n" + archive + readme[readme.index("## Start") :]
     text = re.sub(r"^## The path\n.*?(?=^## )", "", text, flags=re.M | re.S)
     return relinked(text, ".", course, pages)
 
@@ -192,11 +194,19 @@ def front(course: Course, pages: set[str], made: dict) -> str:
     first = course.lessons[0]
     shown = next(filter(None, map(explorers.found_in, nbformat.read(first, 4).cells)))
     live = explorer(shown, f"explorers/{first.stem}", 1) if made.get(first) else ""
-    docs = sorted(name[:-3] for name in pages if name.startswith("docs/"))
+    docs = sorted(name.removesuffix(".md") for name in pages if name.startswith("docs/"))
+    folders: dict[str, list[str]] = {}
+    for name in docs:  # a folder of docs is a group of its own, an index or README first
+        group = name.split("/")[1].capitalize() if name.count("/") > 1 else ""
+        folders.setdefault(group, []).append(name)
+    top = folders.pop("", [])
+    for names in folders.values():
+        names.sort(key=lambda name: (not name.endswith(("/index", "/README")), name))
     parts = {
         "Lessons": [f"notebooks/{path.stem}" for path in course.lessons],
         "Beside the lessons": ["photo", "notebooks/glossary", "bibliography"],
-        "Run and teach it": ["install", "slides", *docs],
+        "Run and teach it": ["install", "slides", *top],
+        **folders,
         "Reference": ["api/index", "CONTRIBUTING", "data/README", "data/weights"],
     }
     trees = "\n".join(
