@@ -68,12 +68,12 @@ def test_links_to_files_that_are_no_pages_lead_to_their_source():
     text = (
         "[a](../docs/troubleshooting.md) [b](../LICENSE) [c](../helpers/images.py) [d](https://e.f)"
     )
-    here = texts.relinked(text, "notebooks", COURSE, PAGES)
+    here = texts.relinked(text, "notebooks/a.ipynb", COURSE, PAGES)
     assert here == "[a](../docs/troubleshooting.md) b [c](../api/index.md) [d](https://e.f)"
-    public = texts.relinked(text, "notebooks", PUBLIC, PAGES)
+    public = texts.relinked(text, "notebooks/a.ipynb", PUBLIC, PAGES)
     assert "[b](https://github.com/ada/course/blob/v1.0/LICENSE)" in public
-    with pytest.raises(FileNotFoundError, match=r"nowhere\.md, which is not there"):
-        texts.relinked("[x](nowhere.md)", "notebooks", COURSE, PAGES)
+    with pytest.raises(FileNotFoundError, match=r"^notebooks/a\.ipynb .* nowhere\.md, which"):
+        texts.relinked("[x](nowhere.md)", "notebooks/a.ipynb", COURSE, PAGES)
 
 
 def test_the_bibliography_has_every_reference_once_with_its_lessons():

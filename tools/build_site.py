@@ -107,13 +107,13 @@ def write_source(source: Path, course: Course, made: dict) -> None:
     """All that Sphinx is given."""
     documents = [ROOT / "notebooks" / "glossary.md", ROOT / "CONTRIBUTING.md"]
     documents += [*sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "data").glob("*.md"))]
-    pages = {str(path.relative_to(ROOT)) for path in (*course.lessons, *documents)}
+    pages = {path.relative_to(ROOT).as_posix() for path in (*course.lessons, *documents)}
     for path in documents:
-        place = path.parent.relative_to(ROOT)
-        text = texts.relinked(path.read_text("utf-8"), str(place), course, pages)
-        put(source / path.relative_to(ROOT), text)
+        name = path.relative_to(ROOT)
+        text = texts.relinked(path.read_text("utf-8"), name.as_posix(), course, pages)
+        put(source / name, text)
         for picture in re.findall(r"!\[[^\]]*\]\(([^)\s:]+)\)", text):
-            copy(path.parent / picture, source / place / picture)
+            copy(path.parent / picture, source / name.parent / picture)
     for path in course.lessons:
         notebook = texts.lesson(path, made.get(path), course, pages)
         (source / "notebooks").mkdir(exist_ok=True)
@@ -200,7 +200,12 @@ def swap(new: Path, folder: Path) -> None:
     old = new.parent / "old"
     if folder.exists():
         folder.replace(old)
-    new.replace(folder)
+    try:
+        new.replace(folder)
+    except OSError:
+        if old.exists():
+            old.replace(folder)
+        raise
 
 
 def main() -> int:

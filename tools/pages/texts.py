@@ -50,15 +50,19 @@ def title(notebook: Any) -> str:
     return notebook.cells[0].source.splitlines()[0].removeprefix("# ").strip()
 
 
-def relinked(text: str, place: str, course: Course, pages: set[str]) -> str:
+def relinked(text: str, name: str, course: Course, pages: set[str]) -> str:
     """A text whose links to files that are no pages lead to their source, or are plain words.
 
     Args:
         text: Markdown.
-        place: The folder that its links are relative to, within the course.
+        name: The file's path within the course, which its links are relative to.
         course: The course.
         pages: Paths of all files that become pages, within the course.
+
+    Raises:
+        FileNotFoundError: A link leads to a file that is not there.
     """
+    place = Path(name).parent.as_posix()
 
     def new(match: re.Match) -> str:
         words, target, anchor = match[1], match[2], match[3] or ""
@@ -68,7 +72,7 @@ def relinked(text: str, place: str, course: Course, pages: set[str]) -> str:
         if path in pages:
             return match[0]
         if not (ROOT / path).exists():
-            raise FileNotFoundError(f"{place}: a link leads to {target}, which is not there")
+            raise FileNotFoundError(f"{name} has a link to {target}, which is not there")
         if path.startswith("helpers/"):
             return f"[{words}]({os.path.relpath('api/index.md', place)})"
         source = course.source(path)
@@ -90,7 +94,7 @@ def lesson(path: Path, made: Path | None, course: Course, pages: set[str]) -> An
     number = 0
     for k, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
-            cell.source = relinked(cell.source, "notebooks", course, pages)
+            cell.source = relinked(cell.source, f"notebooks/{path.name}", course, pages)
             continue
         folded = cell.source.startswith("# @title")
         if folded:
@@ -168,7 +172,7 @@ def install(readme: str, course: Course, pages: set[str], for_students: bool) ->
     archive = f"<p>{archive} run, without solutions.</p>\n\n" if for_students else ""
     text = "# Run it yourself\n\n" + archive + readme[readme.index("## Start") :]
     text = re.sub(r"^## The path\n.*?(?=^## )", "", text, flags=re.M | re.S)
-    return relinked(text, ".", course, pages)
+    return relinked(text, "README.md", course, pages)
 
 
 def decks(course: Course) -> str:
