@@ -148,6 +148,16 @@ def test_too_many_settings_are_thinned_to_both_ends_and_it_says_so(explorer, tmp
         assert json.loads(key)[1] in states["choices"][json.dumps(json.loads(key)[:1])]
 
 
+def test_where_an_explorer_begins_is_saved_however_few_are(explorer, tmp_path, monkeypatch):
+    monkeypatch.setattr(saved, "STATES", 12)
+    for start in range(9):
+        explorer.controls["channel"].value = start
+        states = read(explorer.save(tmp_path).parent)
+        values = states["choices"]["[1]"]
+        assert states["first"] == f"[1,{start},0]" and len(states["pictures"]) <= 12
+        assert (values[0], values[-1]) == (0, 8) and values == sorted(set(values))
+
+
 def test_too_many_bytes_are_thinned_too(explorer, tmp_path, monkeypatch):
     explorer.save(tmp_path / "all")
     monkeypatch.setattr(saved, "BYTES", (tmp_path / "all" / "states.js").stat().st_size // 2)

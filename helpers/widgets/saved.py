@@ -116,6 +116,10 @@ def _walk(explorer: Any, picked: dict[str, int], before: list) -> Iterator[tuple
     values = explorer.known(before)
     every = explorer.choices(name, values)
     places = np.linspace(0, len(every) - 1, min(len(every), picked[name])).round().astype(int)
+    now = getattr(control, "index", control.value)
+    if now in every and len(places) > 2:  # where it begins is saved, in a neighbor's place
+        near = np.abs(places[1:-1] - every.index(now)).argmin() + 1
+        places[near] = places[near] if now in (every[0], every[-1]) else every.index(now)
     chosen = [every[k] for k in places]
     if len(chosen) < 2:  # as it is now, if that is among them
         chosen = [v for v in every if explorer.known([*before, v])[name] == control.value][:1]

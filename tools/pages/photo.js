@@ -186,7 +186,7 @@ class Pictures {
     const close = Math.abs(Math.max(total, 0) - value) <= 1e-2 + 1e-3 * Math.abs(total);
     return {
       rows: [shown.map((one) => [one]), lines], // a column for each input channel
-      width: 850, height: 900, files: [photo, map, wall],
+      width: 850, height: 640, files: [photo, map, wall],
       caption: `${name}, filter ${channel}, at row ${row}, col ${col}: ${sums.join(" + ")} and the bias ${round(bias)} make `
         + `${round(total)}; ReLU leaves ${round(Math.max(total, 0))}. In the map stands ${round(value)}${close ? "." : ", which is not the same!"}`,
     };
