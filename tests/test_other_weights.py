@@ -16,7 +16,11 @@ import stand_in
 from nbclient import NotebookClient
 
 FOLDER = Path(__file__).resolve().parents[1] / "notebooks"
-LESSONS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+LESSONS = [
+    path
+    for path in sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
+    if "load_vgg16(" in path.read_text("utf-8")  # the others have one set of weights
+]
 
 pytestmark = pytest.mark.ci
 
@@ -41,5 +45,4 @@ def test_a_lesson_holds_for_other_weights(lesson, choice):
     printed = "".join(
         output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
     )
-    if "load_vgg16(" in "".join(cell.source for cell in notebook.cells):
-        assert f"VGG16 weights: {Path(choice).name} (set by CNN_WEIGHTS)" in printed
+    assert f"VGG16 weights: {Path(choice).name} (set by CNN_WEIGHTS)" in printed

@@ -1,5 +1,22 @@
 """What the browser's tests see of an explorer, and how they move it."""
 
+import nbformat
+
+SETUP = """import sys
+sys.path[:0] = ["..", "../tools/benchmarks"]
+import subject
+from helpers.quiet import keras
+made = {}"""
+NAMES = (
+    *("00 first look", "01 network", "02 filter bank", "03 filter grid", "04 pixel probe"),
+    *("04 convolution effect", "05 feature maps", "05 two photos", "06 representations"),
+    "07 best patches",
+    "08 trained or chance",
+    "09 preferred pictures",
+    "10 where it looks",
+    "11 what decides",
+)
+
 #: What is shown: the controls' values it is for, a number made of all pixels and words, the caption
 SHOWN = """explorer => {
     const panels = explorer.querySelector('.cnn-panels');
@@ -120,3 +137,11 @@ def move_all(explorer):
 def options(menu):
     """The values of a menu's options."""
     return menu.evaluate("menu => [...menu.options].map(option => option.value)")
+
+
+def write_all(path):
+    """Write a notebook with a cell for each explorer of the course."""
+    cells = [SETUP, f"makers = subject.explorers()\nassert list(makers) == {list(NAMES)!r}"]
+    cells += [f"made[{name!r}] = makers[{name!r}]()\nmade[{name!r}]" for name in NAMES]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    nbformat.write(notebook, path)

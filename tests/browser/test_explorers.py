@@ -7,40 +7,21 @@ import json
 import threading
 
 import explorers
-import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from conftest import LAPTOP, Lesson
-
-SETUP = """import sys
-sys.path[:0] = ["..", "../tools/benchmarks"]
-import subject
-from helpers.quiet import keras
-made = {}"""
-NAMES = (
-    *("00 first look", "01 network", "02 filter bank", "03 filter grid", "04 pixel probe"),
-    *("04 convolution effect", "05 feature maps", "05 two photos", "06 representations"),
-    "07 best patches",
-    "08 trained or chance",
-    "09 preferred pictures",
-    "10 where it looks",
-    "11 what decides",
-)
 
 
 @pytest.fixture(scope="module")
 def lesson(open_page, jupyter, course):
     """A notebook with a cell for each explorer, all its cells run."""
-    cells = [SETUP, "makers = subject.explorers()\nassert list(makers) == " + repr(list(NAMES))]
-    cells += [f"made[{name!r}] = makers[{name!r}]()\nmade[{name!r}]" for name in NAMES]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    nbformat.write(notebook, course / "notebooks" / "explorers.ipynb")
+    explorers.write_all(course / "notebooks" / "explorers.ipynb")
     address, token = jupyter
     lesson = Lesson(open_page())
     lesson.open(f"{address}/doc/tree/notebooks/explorers.ipynb?reset&token={token}")
     lesson.run_all()
     assert lesson.problems() == []
-    lesson.names = dict(zip(NAMES, lesson.explorers(), strict=True))
+    lesson.names = dict(zip(explorers.NAMES, lesson.explorers(), strict=True))
     lesson.page.evaluate(
         """() => {
             window.asked = [];
@@ -55,7 +36,7 @@ def lesson(open_page, jupyter, course):
     lesson.shut_down()
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=explorers.NAMES)
 def explorer(request, lesson):
     found = lesson.names[request.param]
     found.scroll_into_view_if_needed()

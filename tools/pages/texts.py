@@ -237,14 +237,15 @@ Each lesson is also [a deck of slides](slides.md).
 {trees}"""
 
 
-#: Modules in the order that CONTRIBUTING names as an evening's reading.
+#: Modules as CONTRIBUTING draws them, from left to right.
 API = {
     "Photos and networks": ["collection", "images", "models"],
     "Numbers": [
-        *("layers", "brightness", "activations", "filters", "convolution", "receptive_field"),
+        *("graph", "layers", "brightness", "activations", "filters", "convolution"),
+        *("receptive_field", "visualization", "attribution"),
     ],
-    "Many photos": ["datasets", "patches"],
-    "Pictures": ["plots"],
+    "Many photos": ["datasets", "ranking", "patches", "cluster"],
+    "Pictures": ["plots", "gallery"],
     "On the page": ["widgets"],
 }
 
