@@ -95,6 +95,7 @@ def test_neighbors_are_there_before_the_step(lesson):
     explorer = lesson.names["03 filter grid"]
     layer = explorer.get_by_role("slider", name="Layer")
     layer.press("End")
+    lesson.wait_until_idle()  # the channels' range follows
     channel = explorer.get_by_role("slider", name="Input channel")
     explorers.press(explorer, channel, "ArrowRight")
     lesson.wait_until_idle()

@@ -14,6 +14,14 @@ ELSEWHERE = [NAMES[0], "explorers.ipynb"]
 pytestmark = pytest.mark.ci
 
 
+@pytest.fixture(scope="module")
+def voila(start_server):
+    """The address of a Voilà that shows the lessons, and all explorers."""
+    address, _ = start_server("voila", "--no-browser", "--Voila.ip=127.0.0.1", "--port={port}", ".")
+    explorers.write_all(start_server.homes["voila"] / "course" / "notebooks" / "explorers.ipynb")
+    return address
+
+
 def moves_all(found):
     """Whether every explorer on the page shows something and follows its sliders."""
     for explorer in found:
@@ -47,13 +55,9 @@ def test_so_it_does_in_notebook_7(name, open_page, jupyter, course):
 
 
 @pytest.mark.parametrize("name", ELSEWHERE)
-def test_it_works_as_an_app(name, start_server, open_page):
-    address, _ = start_server(
-        *("voila", "--no-browser", "--Voila.ip=127.0.0.1", "--port={port}", "."),
-    )
-    explorers.write_all(start_server.homes["voila"] / "course" / "notebooks" / "explorers.ipynb")
+def test_it_works_as_an_app(name, voila, open_page):
     page = open_page()
-    page.goto(f"{address}/voila/render/{name}", timeout=300_000)
+    page.goto(f"{voila}/voila/render/{name}", timeout=300_000)
     page.locator(".cnn-explorer [role=slider][aria-label]").first.wait_for(timeout=300_000)
     page.wait_for_function(
         """() => [...document.querySelectorAll('.cnn-explorer')].every(
