@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from PIL import Image, ImageSequence
 
 from helpers import packages
 
@@ -79,6 +80,14 @@ def test_links_in_documents_lead_somewhere(name):
     for target in re.findall(r"[\](]\(([^)#\s]+)\)", document.read_text(encoding="utf-8")):
         if "://" not in target:
             assert (document.parent / target).exists(), target
+
+
+def test_readmes_picture_moves_and_is_small():
+    shown = re.search(r"!\[[^\]]+\]\(([^)]+)\)", (ROOT / "README.md").read_text("utf-8"))[1]
+    assert (ROOT / shown).stat().st_size <= 2e6
+    with Image.open(ROOT / shown) as picture:
+        frames = [frame.convert("L").tobytes() for frame in ImageSequence.Iterator(picture)]
+    assert len(set(frames)) == len(frames) > 20
 
 
 def test_everything_public_in_helpers_says_what_it_does():

@@ -23,10 +23,11 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))  # for helpers
 
 MADE = ROOT / "data" / "pictures" / "explorers.webp"
-SIZE = {"width": 960, "height": 640}
+WINDOW = {"width": 960, "height": 860}
+SHOWN = {"x": 0, "y": 0, "width": 960, "height": 690}
 STEP, REST = 550, 1600  # milliseconds that a picture stays, and the last of an explorer
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-STYLE = "h1 + * { zoom: 1 } main { margin: 0 14px } main > p { display: none }"
+STYLE = "main { margin: 0 14px } main > p { display: none } input { accent-color: #2a5f94 }"
 
 
 def scenes() -> Iterator[tuple[Any, list]]:
@@ -39,7 +40,9 @@ def scenes() -> Iterator[tuple[Any, list]]:
     yield maps, [("Layer", "ArrowRight")] * 12
     probe = only(widgets.pixel_probe(vgg16, photo, 26, (100, 40)), "col")
     yield probe, [("Column", "ArrowRight")] * 10
-    yield widgets.preferred_pictures(vgg16), [("Layer", "ArrowRight")] * 12
+    preferred = widgets.preferred_pictures(vgg16)
+    preferred.controls["layer"].value = "block2_conv1"
+    yield preferred, [("Layer", "ArrowRight")] * 10
 
 
 def only(explorer: Any, *names: str) -> Any:
@@ -53,7 +56,7 @@ def frames(browser: Any, folder: Path) -> Iterator[tuple[Image.Image, int]]:
     """Every picture with the milliseconds that it stays."""
     for number, (explorer, keys) in enumerate(scenes()):
         address = explorer.save(folder / str(number)).as_uri()
-        page = browser.new_page(viewport=SIZE, color_scheme="light")
+        page = browser.new_page(viewport=WINDOW, color_scheme="light")
         page.goto(address)
         page.add_style_tag(content=STYLE)
         page.locator(".cnn-panels[data-shown]").wait_for()
@@ -71,7 +74,7 @@ def frames(browser: Any, folder: Path) -> Iterator[tuple[Image.Image, int]]:
 
 def photographed(page: Any) -> Image.Image:
     """What the page shows now."""
-    return Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    return Image.open(io.BytesIO(page.screenshot(clip=SHOWN))).convert("RGB")
 
 
 def main() -> int:
@@ -86,7 +89,7 @@ def main() -> int:
         browser = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
         (first, *more), durations = zip(*frames(browser, Path(folder)), strict=True)
         browser.close()
-    how = {"duration": [*durations], "loop": 0, "quality": 62, "method": 6}
+    how = {"duration": [*durations], "loop": 0, "quality": 50, "method": 6}
     first.save(MADE, save_all=True, append_images=more, **how)
     size = MADE.stat().st_size / 1e6
     print(f"{MADE.relative_to(ROOT)}: {len(durations)} pictures, {size:.2f} MB")

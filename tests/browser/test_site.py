@@ -1,5 +1,6 @@
 """The whole site, built and served, in a real browser."""
 
+import collections
 import functools
 import http.server
 import io
@@ -13,12 +14,14 @@ import pytest
 import rebuild
 from axe_playwright_python.sync_playwright import Axe
 from conftest import LAPTOP
+from pages import explorers as saved
 from PIL import Image
 
 from helpers import activations, images
 
 pytestmark = pytest.mark.ci
 
+ROOT = Path(__file__).resolve().parents[2]
 LESSONS = [path.stem for path in rebuild.lessons()]
 PHONE, PROJECTOR = {"width": 390, "height": 844}, {"width": 1280, "height": 720}
 AWAKE = "() => [...document.querySelectorAll('[data-states]')].every(one => one.dataset.awake)"
@@ -27,9 +30,21 @@ SHOWN = "() => document.querySelector('#own-photo .cnn-panels').dataset.shown"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """The site; explorers that are kept from another build are not made again."""
+    """The site, with few pictures of each explorer, all made here.
+
+    How the command makes them, from the lessons, is tested in ``tests/test_site.py``.
+    """
+    made, numbers = tmp_path_factory.mktemp("made"), collections.Counter()
     to = tmp_path_factory.mktemp("built") / "site"
-    build_site.build(to)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(ROOT / "tools" / "benchmarks")
+        import subject
+
+        for name, make in subject.explorers().items():
+            numbers[name[:2]] += 1
+            saved.save(make(), made / name[:2] / str(numbers[name[:2]]), most=60)
+        patch.setattr(saved, "folder_of", lambda path, _: made / path.name[:2])
+        build_site.build(to)
     return to
 
 

@@ -6,10 +6,13 @@ helpers, weights and photos stay as they are.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import json
 import os
 import re
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,19 +23,14 @@ ROOT = Path(__file__).resolve().parents[2]
 #: What ``Explorer.__repr__`` leaves in a stored lesson.
 SHOWN = re.compile(r"\[(?P<title>.+): run this cell for its controls \((?P<controls>.+)\)\]")
 
-#: Run after an explorer's cell. Files have their content's names, so explorers can share them.
+#: Run after an explorer's cell.
 SAVE = """\
-import gzip as _gzip, json as _json, pathlib as _pathlib
-from helpers.widgets import saved as _saved
-_explorer, _folder = list(Out.values())[-1], _pathlib.Path({folder!r})
-_states, _files = _saved.collect(_explorer, 800, 15_000_000)
-_folder.mkdir(parents=True)
-_words = _json.dumps(_states, separators=(",", ":")).encode()
-(_folder / "states.json.gz").write_bytes(_gzip.compress(_words, mtime=0))
-(_folder / "first.png").write_bytes(_explorer.picture._repr_png_())
-for _name, _bytes in _files.items():
-    (_folder.parent / _name).write_bytes(_bytes)
+import sys as _sys
+_sys.path.append({tools!r})
+from pages import explorers as _explorers
+_explorers.save(list(Out.values())[-1], {folder!r})
 """
+UNUSED = ("pictures", "recipes")  # in data: no lesson reads them
 
 
 class LessonFails(Exception):
@@ -46,6 +44,28 @@ def found_in(cell: Any) -> re.Match | None:
         if match:
             return match
     return None
+
+
+def save(explorer: Any, folder: str | Path, most: int = 800) -> None:
+    """Write an explorer's states and first picture into a new folder, its files beside the folder.
+
+    Files have their content's names, so explorers can share them.
+
+    Args:
+        explorer: An ``Explorer``.
+        folder: Where to.
+        most: Pictures to save at most; they have at most 15 MB together.
+    """
+    from helpers.widgets import saved
+
+    folder = Path(folder)
+    states, files = saved.collect(explorer, most, 15_000_000)
+    folder.mkdir(parents=True)
+    words = json.dumps(states, separators=(",", ":")).encode()
+    (folder / "states.json.gz").write_bytes(gzip.compress(words, mtime=0))
+    (folder / "first.png").write_bytes(explorer.picture._repr_png_())
+    for name, content in files.items():
+        (folder.parent / name).write_bytes(content)
 
 
 def folder_of(path: Path, cache: Path) -> Path | None:
@@ -87,14 +107,15 @@ def _run(notebook: Any, name: str, folder: Path) -> None:
             cells.append(cell)
             if found_in(cell):
                 number += 1
-                source = SAVE.format(folder=str(folder / str(number)))
+                place = {"tools": str(ROOT / "tools"), "folder": str(folder / str(number))}
+                source = SAVE.format(**place)
                 cells.append(nbformat.v4.new_code_cell(source))
     resources = {"metadata": {"path": str(ROOT / "notebooks")}}
     copy = nbformat.v4.new_notebook(cells=cells)
     client = NotebookClient(copy, timeout=1800, kernel_name="python3", resources=resources)
     environment = {key: value for key, value in os.environ.items() if key != "CNN_WEIGHTS"}
     try:
-        client.execute(env={**environment, "MPLBACKEND": "agg"})
+        client.execute(env={**environment, "MPLBACKEND": "agg"}, stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
         failed = next(c for c in cells if any(o.output_type == "error" for o in c.get("outputs")))
         raise LessonFails(
@@ -105,10 +126,12 @@ def _run(notebook: Any, name: str, folder: Path) -> None:
 
 def _digest(notebook: Any) -> str:
     """A name made of all that the explorers are made of."""
-    content = hashlib.blake2b(SAVE.encode(), digest_size=8)
+    content = hashlib.blake2b(Path(__file__).read_bytes(), digest_size=8)
     for cell in notebook.cells:
         content.update(cell.source.encode() if cell.cell_type == "code" else b"")
-    files = [*(ROOT / "helpers").rglob("*.py"), *(ROOT / "data").rglob("*")]
+    data = [path for path in (ROOT / "data").iterdir() if path.name not in UNUSED]
+    files = [file for path in data for file in (path.rglob("*") if path.is_dir() else [path])]
+    files += [*(ROOT / "helpers").rglob("*.py")]
     for path in sorted(path for path in files if path.is_file()):
         content.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
     return content.hexdigest()
