@@ -155,6 +155,7 @@ async function drawPicture(place, picture, files, clicked, isCurrent) {
   Object.assign(place, { layout, shown: fresh });
   place.style.setProperty("--total", picture.width);
   place.style.setProperty("--height", picture.height);
+  place.style.setProperty("--widest", Math.max(...panels.map((panel) => panel.width)));
   return true;
 }
 

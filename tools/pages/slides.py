@@ -25,6 +25,7 @@ from PIL import Image
 
 ROOM = 15  # lines on a slide
 WORDS = 13  # of a text in a line
+WIDTH = 104  # characters of code in a line
 OUTPUT = 12  # lines of printed words at most
 LEFT_OUT = ("Exercises", "Read on", "The path through the course")
 SKIPPED = ("Terms:", "*Short of time", "<", "|")  # what is left out of a text
@@ -232,7 +233,8 @@ def _code(cell: Any, slides: list[Slide], section: str) -> None:
     code = re.sub(r"^(?:from|import) .*\n?", "", cell.source, flags=re.M).strip()
     if not code:
         return
-    count = 0.8 * (len(code.splitlines()) + len(lines)) + 1
+    wrapped = sum(max(1, -(-len(line) // WIDTH)) for line in [*code.splitlines(), *lines])
+    count = 0.8 * wrapped + 1
     if slides[-1].kind or slides[-1].lines + count > ROOM + 2:
         slides.append(Slide(section))
     slides[-1].add(highlight(code, PythonLexer(), HtmlFormatter(cssclass="code")), count)
