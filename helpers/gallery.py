@@ -29,6 +29,8 @@ def pictures(
 ) -> Pictures:
     """A picture for each channel, uint8 (side, side, 3): from the disk, or climbed to with a bar.
 
+    Only the middle is kept, as large as a window; the rim, which few steps saw, is ragged.
+
     Args:
         model: A ``keras.Model``.
         layers: Names; without any, all convolutions.
@@ -48,10 +50,12 @@ def pictures(
         known = {} if how else stored.get(layer, {})
         wanted = list(channels or known or range(2))
         if set(wanted) - set(known):
-            start = visualization.fourier(len(wanted), (window or 64) + how.get("jitter", 16))
+            jitter = how.get("jitter", 16)
+            start = visualization.fourier(len(wanted), (window or 64) + jitter)
             objective = visualization.channel(layer, wanted)
             made_now = visualization.ascend(model, objective, start, **{"steps": 32, **how})
-            known = dict(zip(wanted, made_now.pictures, strict=True))
+            squares = _without_rim(made_now.pictures, jitter)
+            known = dict(zip(wanted, squares, strict=True))
         found[layer] = {channel: known[channel] for channel in wanted}
     return found
 
@@ -64,12 +68,13 @@ def made(model: Any) -> Pictures:
     found = {}
     for layer, channels in made["channels"].items():
         whole = np.asarray(Image.open(sheet(layer)).convert("RGB"))
-        found[layer] = dict(zip(channels, _cut(whole, made["side"]), strict=True))
+        squares = _without_rim(_cut(whole, made["side"]), made["jitter"])
+        found[layer] = dict(zip(channels, squares, strict=True))
     return found
 
 
 def about() -> dict[str, Any]:
-    """What ``made.json`` says: "weights" (a fingerprint), "side", "steps", "channels" by layer."""
+    """What ``made.json`` says: "weights" (a fingerprint), "side", "jitter", "steps", "channels"."""
     path = FOLDER / "made.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
 
@@ -86,6 +91,12 @@ def fingerprint(model: Any) -> str:
         for array in layer.get_weights():
             found.update(np.ascontiguousarray(array))
     return found.hexdigest()[:16]
+
+
+def _without_rim(squares: np.ndarray, jitter: int) -> np.ndarray:
+    """The middle of pictures (n, side, side, 3), as large as a window."""
+    low, side = jitter // 2, squares.shape[1] - jitter
+    return squares[:, low : low + side, low : low + side]
 
 
 def _cut(whole: np.ndarray, side: int) -> np.ndarray:

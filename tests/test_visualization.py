@@ -236,12 +236,12 @@ def test_pictures_are_prepared_as_photos_are():
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch, small):
-    """Two pictures of layer "two", made for ``small``."""
+    """Two pictures of layer "two", made for ``small``, each with a black rim."""
     monkeypatch.setattr(gallery, "FOLDER", tmp_path)
-    sheet = np.full((16, 32, 3), 40, np.uint8)
-    sheet[:, 16:] = 200
-    Image.fromarray(sheet).save(gallery.sheet("two"), lossless=True)
-    about = {"weights": gallery.fingerprint(small), "side": 16, "channels": {"two": [4, 6]}}
+    squares = [np.pad(np.full((10, 10), gray, np.uint8), 3) for gray in (40, 200)]
+    Image.fromarray(np.hstack(squares)).save(gallery.sheet("two"), lossless=True)
+    about = {"weights": gallery.fingerprint(small), "side": 16, "jitter": 6}
+    about["channels"] = {"two": [4, 6]}
     (tmp_path / "made.json").write_text(json.dumps(about))
     return tmp_path
 
@@ -249,6 +249,7 @@ def folder(tmp_path, monkeypatch, small):
 def test_pictures_made_beforehand_are_found_by_layer_and_channel(folder, small):
     (found,) = gallery.made(small).values()
     assert {channel: int(picture.mean()) for channel, picture in found.items()} == {4: 40, 6: 200}
+    assert found[4].shape == (10, 10, 3), "the rim is cut off"
     assert gallery.pictures(small, ["two"], [6])["two"][6].mean() == 200
     assert [*gallery.pictures(small, ["two"])["two"]] == [4, 6]
 
@@ -267,7 +268,8 @@ def test_what_is_lacking_is_made_now(folder, small):
     how = {"steps": 2, "prepare": as_it_is, "progress": False}
     found = gallery.pictures(small, ["one", "two"], [1, 4], **how)
     assert {layer: [*found[layer]] for layer in found} == {"one": [1, 4], "two": [1, 4]}
-    assert found["two"][4].shape == (80, 80, 3)
+    assert found["two"][4].shape == (64, 64, 3)
+    assert gallery.pictures(small, ["two"], [1], jitter=60, **how)["two"][1].shape[1] == 64
     with pytest.raises(ValueError, match="no channel 8 in two"):
         gallery.pictures(small, ["two"], [8], **how)
 

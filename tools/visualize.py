@@ -24,7 +24,7 @@ from helpers import gallery, models, visualization
 from helpers.layers import conv_layers
 from helpers.plots.panels import stitch
 
-CHANNELS, SIDE, STEPS, COLUMNS, QUALITY = range(24), 96, 64, 6, 88
+CHANNELS, SIDE, JITTER, STEPS, COLUMNS, QUALITY = range(24), 96, 16, 64, 6, 88
 
 
 def missing(model, about: dict) -> list[str]:
@@ -39,7 +39,7 @@ def make(model, layer: str) -> None:
     """Climb, and store one sheet."""
     objective = visualization.channel(layer, CHANNELS)
     start = visualization.fourier(len(CHANNELS), SIDE)
-    found = visualization.ascend(model, objective, start, STEPS)
+    found = visualization.ascend(model, objective, start, STEPS, JITTER)
     if len(found.values) < STEPS:
         raise KeyboardInterrupt  # a sheet is finished or not there
     gallery.FOLDER.mkdir(exist_ok=True)
@@ -57,8 +57,8 @@ def main() -> None:
     about = {} if parser.parse_args().from_scratch else gallery.about()
     layers = missing(model, about)
     if about.get("weights") != gallery.fingerprint(model):
-        about = {"weights": gallery.fingerprint(model), "side": SIDE, "steps": STEPS}
-        about["channels"] = {}
+        about = {"weights": gallery.fingerprint(model), "side": SIDE, "jitter": JITTER}
+        about |= {"steps": STEPS, "channels": {}}
     for layer in tqdm(layers, unit="layer"):
         make(model, layer)
         about["channels"][layer] = list(CHANNELS)

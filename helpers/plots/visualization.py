@@ -91,6 +91,6 @@ def chosen_picture(
     how = "made beforehand" if made else "made just now"
     caption = (
         f"{layer}, channel {channel}: a picture climbed to from random waves so that the channel's "
-        f"mean, before ReLU, grows; {how}."
+        f"mean, before ReLU, grows; {how}. Its rim, which few steps saw, is cut off."
     )
     return Picture([sheet, large], caption)
