@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import symtable
 from pathlib import Path
 
 import minutes
@@ -66,6 +67,47 @@ def test_a_lesson_has_the_length_that_it_states_and_short_cells(path):
     for cell in cells:
         if "skip" in cell.metadata.get("tags", []) and cell.source.startswith("## "):
             assert "*Short of time? A class can skip this section.*" in cell.source
+
+
+def _names(code):
+    """The names that a cell binds, and those it looks up outside its own functions."""
+    scopes = [symtable.symtable(code, "cell", "exec")]
+    bound = {s.get_name() for s in scopes[0].get_symbols() if s.is_assigned() or s.is_imported()}
+    used = set()
+    while scopes:
+        scope = scopes.pop()
+        scopes += scope.get_children()
+        outside = [s for s in scope.get_symbols() if s.is_global() or scope.get_type() == "module"]
+        used |= {s.get_name() for s in outside if s.is_referenced()}
+    return bound, used
+
+
+def _lacking(cells):
+    """Names that are bound only by what a class skips, and used by what it doesn't skip."""
+    skipped, bound, lacking = set(), set(), set()
+    for cell in cells:
+        if cell.cell_type != "code" or minutes.FOLDED.match(cell.source):
+            continue
+        here, used = _names(cell.source)
+        if "skip" in cell.metadata.get("tags", []):
+            skipped |= here
+        else:
+            bound |= here
+            lacking |= used & skipped - bound
+    return lacking
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_runs_without_what_a_class_skips(path):
+    assert _lacking(nbformat.read(path, as_version=4).cells) == set()
+
+
+def test_a_name_from_a_skipped_cell_is_found():
+    code = nbformat.v4.new_code_cell
+    skipped = code("import cv2\na = [b for b in ()]\ndef c(): pass", metadata={"tags": ["skip"]})
+    assert _lacking([skipped, code("c(cv2, [a])")]) == {"a", "c", "cv2"}
+    assert _lacking([skipped, code("def d(): return a")]) == {"a"}
+    assert _lacking([skipped, code("a = b = 1\nprint(a, b)\ndef d(c): return c")]) == set()
 
 
 @pytest.mark.parametrize("long", quicker.SHORTER)
