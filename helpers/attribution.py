@@ -47,15 +47,26 @@ def class_activation_map(model: Any, batch: np.ndarray, output: int) -> np.ndarr
     float32 (n, rows, cols) of the last maps, negative where a place speaks against the class.
     Source: Zhou et al. 2016, https://arxiv.org/abs/1512.04150.
     """
+    maps, kernel, _ = averaged_maps(model, batch)
+    return maps @ kernel[:, _number(model, output)]
+
+
+def averaged_maps(model: Any, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The maps that such a model averages, and how its ``Dense`` layer weighs the means.
+
+    Returns float32 (n, rows, cols, channels), (channels, outputs) and biases (outputs,).
+    """
     from helpers.quiet import keras
 
-    tail = [layer for layer in model.layers if not isinstance(layer, keras.layers.Dropout)][-2:]
-    if list(map(type, tail)) != [keras.layers.GlobalAveragePooling2D, keras.layers.Dense]:
-        ends = "does not end with GlobalAveragePooling2D and one Dense layer"
+    every = walk(model).items()
+    tail = [(name, x) for name, x in every if not isinstance(x, keras.layers.Dropout)][-2:]
+    if [type(x) for _, x in tail] != [keras.layers.GlobalAveragePooling2D, keras.layers.Dense]:
+        ends = "does not end with the mean of its maps and one dense layer"
         raise ValueError(f"{model.name} {ends}, so it has no class activation map; use grad_cam")
-    pool, dense = tail
-    maps = feature_maps(model, batch, pool.name, "input")[pool.name]
-    return maps @ np.asarray(dense.kernel, np.float32)[:, _number(model, output)]
+    (pool, _), (_, dense) = tail
+    kernel = np.asarray(dense.kernel, np.float32)
+    biases = np.zeros(dense.units, np.float32) if dense.bias is None else np.asarray(dense.bias)
+    return feature_maps(model, batch, pool, "input")[pool], kernel, biases
 
 
 def grad_cam(

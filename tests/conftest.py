@@ -25,8 +25,8 @@ import numpy as np
 import pytest
 
 from helpers import activations, images, models, plots
+from helpers.plots import browser
 from helpers.safety import downloads, weights
-from helpers.widgets import browser
 
 # The site's tests need what requirements-site.txt names.
 collect_ignore = [] if importlib.util.find_spec("sphinx") else ["test_site.py"]

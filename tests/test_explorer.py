@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.plots import panels
+from helpers.plots import browser, panels
 from helpers.plots.page import Picture
 from helpers.plots.panels import Panel, Scale
-from helpers.widgets import browser, saved
+from helpers.widgets import saved
 from helpers.widgets.explorer import Explorer, choice_slider, dropdown, slider
 
 SIZES = {"small": 4, "large": 9}

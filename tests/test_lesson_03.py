@@ -9,10 +9,9 @@ from scipy.spatial.distance import pdist
 from helpers import filters, images, models, plots, widgets
 from helpers.exercises import lesson_03 as exercises
 from helpers.layers import find_conv, kernel_and_bias
-from helpers.plots import panels
+from helpers.plots import browser, panels
 from helpers.plots.page import Picture
 from helpers.plots.panels import Label, Path, Scale
-from helpers.widgets import browser
 
 SCALES = filters.WEIGHT_SCALES
 

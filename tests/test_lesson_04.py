@@ -6,10 +6,9 @@ import pytest
 from helpers import activations, convolution, layers, models, plots, widgets
 from helpers.exercises import lesson_04 as exercises
 from helpers.images import CHANNELS
-from helpers.plots import page, panels
+from helpers.plots import browser, page, panels
 from helpers.plots.panels import Label
 from helpers.quiet import keras
-from helpers.widgets import browser
 
 
 @pytest.fixture(scope="module")

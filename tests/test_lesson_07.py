@@ -6,11 +6,10 @@ import tensorflow as tf
 
 from helpers import collection, images, models, patches, plots, widgets
 from helpers.exercises import lesson_07 as exercises
-from helpers.plots import panels
+from helpers.plots import browser, panels
 from helpers.plots.panels import Label, Path
 from helpers.quiet import keras
 from helpers.receptive_field import receptive_field
-from helpers.widgets import browser
 
 
 @pytest.fixture(scope="module")

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, strategies as st
 from PIL import Image
 
-from helpers.plots import page, panels
+from helpers.plots import browser, page, panels
 from helpers.plots.page import Picture
 from helpers.plots.panels import Label, Panel, Path, Scale
-from helpers.widgets import browser
 
 
 @pytest.fixture

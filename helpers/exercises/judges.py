@@ -59,7 +59,7 @@ def number(
     answer: Any,
     truth: float,
     because: str,
-    mistakes: dict[float, str] | None = None,
+    mistakes: dict[float | tuple[float, ...], str] | None = None,
     tolerance: float = 0.0,
     otherwise: str = "Try the first hint.",
 ) -> Judgement:
@@ -69,7 +69,7 @@ def number(
         answer: The reader's, or None.
         truth: The right number, computed.
         because: Why it is right, shown with the verdict "right".
-        mistakes: Reasons for wrong numbers that are easily reached.
+        mistakes: Reasons for wrong numbers that are easily reached, or for several in a tuple.
         tolerance: How far from the truth is still right, relative to it.
         otherwise: What any other wrong number is told.
 
@@ -89,9 +89,13 @@ def number(
     if math.isclose(number, truth, rel_tol=tolerance, abs_tol=1e-9):
         return Judgement(True, because)
     for wrong, reason in (mistakes or {}).items():
-        if math.isclose(number, wrong, rel_tol=tolerance, abs_tol=1e-9):
+        if any(math.isclose(number, one, rel_tol=tolerance, abs_tol=1e-9) for one in _each(wrong)):
             return Judgement(False, reason)
     return Judgement(False, f"It is not {answer}. {otherwise}")
+
+
+def _each(wrong: Any) -> tuple:
+    return wrong if isinstance(wrong, tuple) else (wrong,)
 
 
 def _number(answer: Any) -> float | None:
@@ -107,18 +111,20 @@ def _number(answer: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def choice(answer: Any, right: Any, reasons: dict[Any, str]) -> Judgement:
+def choice(answer: Any, right: Any, reasons: dict[Any, str], because: str = "") -> Judgement:
     """Judge one of several choices; capitals, spaces at the ends and kinds of dashes don't matter.
 
     Args:
         answer: The reader's, or None.
         right: The right choice, computed.
         reasons: Why each choice is right or wrong, by choice.
+        because: Why the right one is, instead of its reason among these.
 
     Example:
         >>> choice("Min-max ", "min–max", {"min–max": "One map each.", "shared": "No."})
         ✔ Right. One map each.
     """
+    reasons = reasons | {right: because} if because else reasons
     choices = ", ".join(repr(choice) for choice in reasons)
     if answer is None:
         return Judgement(None, f"Replace None with one of {choices} and run this cell again.")
@@ -141,7 +147,7 @@ def function(
     cases: Sequence[tuple],
     truth: Callable,
     because: str,
-    mistakes: dict[Callable, str] | None = None,
+    mistakes: dict[Callable | tuple[Callable, ...], str] | None = None,
     tolerance: float = 1e-5,
 ) -> Judgement:
     """Judge a function by calling it beside the right one, with arguments of its own each time.
@@ -151,8 +157,8 @@ def function(
         cases: Arguments to call both with: numbers, arrays, or whatever ``copy`` can copy.
         truth: The right function; it returns a number or an array.
         because: Why it is right.
-        mistakes: Reasons for wrong functions that are easily written: a reader's function that
-            agrees with one in every case gets its reason.
+        mistakes: Reasons for wrong functions that are easily written, or for several in a tuple: a
+            reader's function that agrees with one in every case gets its reason.
         tolerance: How far from the truth is still right, relative to its largest number.
 
     Example:
@@ -183,9 +189,10 @@ def function(
     if all(fine):
         return Judgement(True, because)
     for wrong, reason in (mistakes or {}).items():
-        slips = (wrong(*copy.deepcopy(case)) for case in cases)
-        if all(_same(*pair, tolerance) for pair in zip(results, slips, strict=True)):
-            return Judgement(False, reason)
+        for one in _each(wrong):
+            slips = (one(*copy.deepcopy(case)) for case in cases)
+            if all(_same(*pair, tolerance) for pair in zip(results, slips, strict=True)):
+                return Judgement(False, reason)
     at = fine.index(False)
     gives, not_this = _shown(results[at]), _shown(wanted[at])
     if gives == not_this:
@@ -218,6 +225,11 @@ def _shown(value: Any) -> str:
         return text if value.size <= 9 and "\n" not in text else f"an array {value.shape}"
     value = value.item() if isinstance(value, np.generic) else value
     return text if len(text := repr(value)) <= 60 else f"{text[:57]}…"
+
+
+def lettered(answer: Any, right: int, wrong: Sequence[str], because: str) -> Judgement:
+    """Judge which of four things, shown as A to D, is right; ``wrong`` is what each gets else."""
+    return choice(answer, "ABCD"[right], dict(zip("ABCD", wrong, strict=True)), because)
 
 
 def unlike(columns: np.ndarray, count: int = 4) -> list[int]:

@@ -27,14 +27,10 @@ def largest_bias_for_zero(
         mistakes={
             dot: "That is the dot product itself. The bias is added to it; what makes the total 0?",
             0: "With a bias of 0 the map holds 0, but somewhat larger ones give 0, too.",
-            **dict.fromkeys(
-                [-dot - less for less in (1, 0.5, 0.1, 0.01, 0.001)],
-                "Close: a total of exactly 0 is still 0 after ReLU, and biases need not be whole "
-                "numbers.",
-            ),
+            tuple(-dot - less for less in (1, 0.5, 0.1, 0.01, 0.001)): "Close: a total of exactly "
+            "0 is still 0 after ReLU, and biases need not be whole numbers.",
             -dot + 1: "With this one the total is 1, and ReLU lets it pass.",
-            -sums: "Multiply pair by pair and add up the products; don't add up first.",
-            sums: "Multiply pair by pair and add up the products; don't add up first.",
+            (-sums, sums): "Multiply pair by pair and add up the products; don't add up first.",
         },
         otherwise="Work out the dot product first: three products, added up. Mind the signs.",
     )
@@ -54,10 +50,8 @@ def half_as_strong(
             max(0.0, (dot + bias) / 2): "You halved the bias, too. It belongs to the filter, and "
             "the photo doesn't change it.",
             dot / 2: "That is half the dot product. What is added to it?",
-            dot: "That is the whole dot product: with half the numbers it is half as large, and "
-            "a bias is added.",
-            max(0.0, dot + bias): "That is what the map holds now. Which part of it follows the "
-            "numbers of the patch?",
+            dot: "That is the whole dot product, without a bias. Half the numbers: half of it.",
+            max(0.0, dot + bias): "That is what the map holds now. Which part of it is halved?",
             max(0.0, dot / 4 + bias): "You halved twice. The weights stay as they are.",
             max(0.0, 2 * dot + bias): "That is for numbers twice as large.",
             dot / 2 - bias: "The bias is added, not taken away.",

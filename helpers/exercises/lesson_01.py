@@ -26,10 +26,8 @@ def ten_more(answer: Any, scores: Sequence[float], more: float) -> judges.Judgem
             "stay the same": f"Every power is e^{more} times as large, and so is their sum: "
             f"{both} before and after.",
             "all grow": "They can't all grow: together they are always 1.",
-            "get more alike": "That is what scores closer to one another would do. These keep "
-            "their differences.",
-            "the largest grows": "That is what larger differences between scores would do. These "
-            "keep their differences.",
+            "get more alike": "Scores closer to one another would. These keep their differences.",
+            "the largest grows": "Larger differences would do that. These scores keep theirs.",
         },
     )
 
@@ -40,25 +38,20 @@ def larger_photo(answer: Any, model: Any) -> judges.Judgement:
     pool, fc1 = find(model, "block5_pool"), find(model, "fc1")
     _, rows, cols, channels = pool.output.shape
     units = fc1.units
-    truth = 4 * rows * cols * channels * units + units
-    now = math.prod(fc1.kernel.shape) + units
+    reach = 4 * rows * cols * channels
+    truth, now = reach * units + units, math.prod(fc1.kernel.shape) + units
     return judges.number(
         answer,
         truth,
-        f"{2 * rows} × {2 * cols} × {channels} = {4 * rows * cols * channels:,} numbers would "
-        f"reach fc1, so {4 * rows * cols * channels:,} × {units:,} + {units:,} = {truth:,}. "
-        f"The convolutions would keep every one of their weights.",
+        f"{2 * rows} × {2 * cols} × {channels} = {reach:,} numbers would reach fc1, so {reach:,} × "
+        f"{units:,} + {units:,} = {truth:,}. The convolutions would keep all of their weights.",
         mistakes={
             now: "That is fc1 as it is. How many numbers would the last pool hand on?",
-            2 * rows * cols * channels * units + units: "Twice as many rows and twice as many "
+            (reach // 2 * units + units, 2 * now): "Twice as many rows and twice as many "
             "columns: how many times as many places is that?",
-            2 * now: "Twice as many rows and twice as many columns: how many times as many "
-            "places is that?",
-            4 * rows * cols * channels: "So many numbers would reach fc1. How many weights and "
-            "biases do its units have for them?",
+            reach: "So many numbers would reach fc1. How many weights and biases has it for them?",
             4 * now: "Almost: four times the weights, but still one bias for each unit.",
-            4 * rows * cols * channels * units: "Almost: those are the weights. Each unit also "
-            "has a bias.",
+            reach * units: "Almost: those are the weights. Each unit also has a bias.",
         },
         otherwise="What shape would block5_pool hand on? fc1 weighs all of these numbers.",
     )
@@ -77,8 +70,7 @@ def max_pool(answer: Callable | None) -> judges.Judgement:
         mistakes={
             lambda maps, size: _pooled(maps, size, np.mean): "That averages each window; max "
             "pooling keeps its largest number.",
-            lambda maps, size: _pooled(maps, size, np.min): "That keeps the smallest number of "
-            "each window.",
+            lambda maps, size: _pooled(maps, size, np.min): "Those are the windows' smallest.",
             lambda maps, size: _pooled(maps, size, lambda w, axis: w[:, 0, :, 0]): "That keeps "
             "each window's first number; look at all of them.",
             lambda maps, size: _pooled(maps, 2): "The window is always 2 × 2; use size.",

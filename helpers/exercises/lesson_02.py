@@ -52,16 +52,16 @@ def which_map(answer: Any, number: int, model: Any) -> judges.Judgement:
     """Which of four maps comes from the layer whose kernel has a given shape."""
     names, shape = four_layers(number, model)
     found = [find_conv(model, name) for name in names]
-    truth = next(k for k, layer in enumerate(found) if tuple(layer.kernel.shape) == shape)
+    (right,) = (k for k, layer in enumerate(found, 1) if tuple(layer.kernel.shape) == shape)
     sides = [layer.output.shape[1] for layer in found]
+    name, side = names[right - 1], sides[right - 1]
     where = f"Which layer has the kernel {shape}, and how large does the table say its maps are?"
     mistakes = {k: f"Map {k} is {side} × {side}. {where}" for k, side in enumerate(sides, 1)}
     return judges.number(
         answer,
-        truth + 1,
-        f"{shape} is the kernel of {names[truth]}, whose maps are {sides[truth]} × {sides[truth]}: "
-        f"the side of map {truth + 1} has that many squares.",
-        {sides[truth]: "That is its size. Which of the maps has it?", **mistakes},
+        right,
+        f"{shape} is the kernel of {name}: its maps, as map {right}, have {side} squares a side.",
+        {side: "That is its size. Which of the maps has it?", **mistakes},
         otherwise="The answer is the number above a map: 1, 2, 3 or 4.",
     )
 
@@ -87,10 +87,9 @@ def fold(answer: Callable | None, model: Any) -> judges.Judgement:
             raise TypeError("return two arrays of the shapes of kernel and bias")
         return _joined(*found)
 
+    asked = joined if callable(answer) else answer
     because = "One convolution does the work of both layers, channel by channel."
-    return judges.function(
-        joined if callable(answer) else answer, cases, _folded(), because, _SLIPS
-    )
+    return judges.function(asked, cases, _folded(), because, _SLIPS)
 
 
 def _joined(kernel: np.ndarray, bias: np.ndarray) -> np.ndarray:

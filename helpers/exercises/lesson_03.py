@@ -57,16 +57,11 @@ def four_filters(number: int, kernel: np.ndarray) -> list[int]:
 @judges.exercise
 def which_map(answer: Any, number: int, kernel: np.ndarray) -> judges.Judgement:
     """Which of the maps A to D of ``four_filters`` belongs to this filter?"""
-    four = four_filters(number, kernel)
-    cosines = _cosines(kernel, number)
-    reasons = {
-        letter: f"Map {letter} is filter {f}'s, and its cosine similarity with filter {number} is "
-        f"{cosines[f]:.2f}."
-        for letter, f in zip("ABCD", four, strict=True)
-    }
-    right = "ABCD"[four.index(number)]
-    others = ", ".join(f"{x} is filter {f}'s" for x, f in zip("ABCD", four, strict=True))
-    return judges.choice(answer, right, reasons | {right: f"{others}."})
+    four, cosines = four_filters(number, kernel), _cosines(kernel, number)
+    alike = [f"its cosine similarity with filter {number} is {cosines[f]:.2f}" for f in four]
+    whose = [f"{at} is filter {f}'s" for at, f in zip("ABCD", four, strict=True)]
+    wrong = [f"Map {both[0]}, and {both[1]}." for both in zip(whose, alike, strict=True)]
+    return judges.lettered(answer, four.index(number), wrong, f"{', '.join(whose)}.")
 
 
 @judges.exercise

@@ -34,15 +34,9 @@ def padding(answer: Any, model: Any) -> judges.Judgement:
 
 
 def draw_maps(model: Any, photo: np.ndarray, number: int) -> tuple[int, dict[str, np.ndarray]]:
-    """A filter of block1_conv1 and four unlike maps of a photo, one of them its own.
+    """A filter of block1_conv1, and of four unlike maps of a photo by letter, one its own.
 
-    Args:
-        model: VGG16.
-        photo: uint8 (rows, cols, 3), RGB.
-        number: Draws the riddle: any whole number from 0; the same one draws the same.
-
-    Returns:
-        The filter's index, and float32 maps (rows, cols) by letter, A to D.
+    Any whole number from 0 draws a riddle; the same one draws the same.
     """
     maps = activations.feature_maps(model, images.prepare(photo), "block1_conv1")["block1_conv1"][0]
     random = np.random.default_rng(number)
@@ -68,8 +62,8 @@ def whose_map(answer: Any, model: Any, photo: np.ndarray, number: int) -> judges
         f"red), its rows to {rows} (from above), its columns to {cols} (from the left)."
     )
     reasons = {letter: f"Map {letter} is another filter's: {sums}" for letter in maps}
-    reasons[right] = f"The filter's partial sums, bias and ReLU make map {right}: {sums}"
-    return judges.choice(answer, right, reasons)
+    because = f"The filter's partial sums, bias and ReLU make map {right}: {sums}"
+    return judges.choice(answer, right, reasons, because)
 
 
 @judges.exercise
@@ -85,19 +79,20 @@ def slide(answer: Callable | None) -> judges.Judgement:
         (random.normal(size=shape).round(1), random.integers(-3, 4, (3, 3)) + np.eye(3) / 2)
         for shape in ((4, 6), (7, 5), (3, 3))
     ]
-    edge = "Around the channel are zeros, not its own edge once more."
-    corner = "The pixel is under the kernel's middle, not its corner: zeros belong on all sides."
     mistakes = {
         lambda c, w: by(c, w[::-1, ::-1].copy()): "The weights are laid on as they are, not "
         "flipped: w[0, 0] meets the pixel above and to the left.",
         lambda c, w: by(c, w.T.copy()): "Rows and columns are swapped: i counts rows downward.",
         lambda c, w: by(c, w)[1:-1, 1:-1]: "Without zeros around it, the channel loses its rim.",
-        lambda c, w: by(c, w, borderType=cv2.BORDER_REPLICATE): edge,
-        lambda c, w: by(c, w, borderType=cv2.BORDER_REFLECT_101): edge,
+        (
+            lambda c, w: by(c, w, borderType=cv2.BORDER_REPLICATE),
+            lambda c, w: by(c, w, borderType=cv2.BORDER_REFLECT_101),
+        ): "Around the channel are zeros, not its own edge once more.",
         lambda c, w: by(np.pad(c, 1, mode="wrap"), w)[1:-1, 1:-1]: "What is shifted out on one "
         "side, as np.roll does it, comes back on the other; zeros belong there.",
-        lambda c, w: by(c, w, anchor=(0, 0)): corner,
-        lambda c, w: by(c, w, anchor=(2, 2)): corner,
+        (lambda c, w: by(c, w, anchor=(0, 0)), lambda c, w: by(c, w, anchor=(2, 2))): (
+            "The pixel is under the kernel's middle, not its corner: zeros belong on all sides."
+        ),
         lambda c, w: np.maximum(by(c, w), 0): "ReLU comes after all channels are added.",
         lambda c, w: c * w.sum(): "Each weight meets another pixel: shift before you multiply.",
     }

@@ -31,8 +31,7 @@ def field_of_vgg19(answer: Any, model: Any) -> judges.Judgement:
             size + sum(steps): "A 3 × 3 kernel reaches one step further on *each* side. (And a "
             "field may well be wider than the photo.)",
             size + 3 * sum(steps): "A window of 3 adds 3 − 1 steps: its middle was seen before.",
-            size + 4 * sum(steps): "The pool comes after the new convolution, so it does not "
-            "double this step yet.",
+            size + 4 * sum(steps): "The pool comes later, so it does not double this step yet.",
             size + 2 * steps[-1]: "That is one new convolution; there are three.",
             size + 2 * sum(steps[1:]): "What the one in block 3 adds, all later fields have, too.",
         },
@@ -44,21 +43,14 @@ def field_of_vgg19(answer: Any, model: Any) -> judges.Judgement:
 def whose_maps(
     answer: Any, shown: np.ndarray, model: Any, photos: np.ndarray, layer: str, channel: int
 ) -> judges.Judgement:
-    """Which of the maps ``shown`` belongs to each photo? Letters, in the photos' order.
+    """Which map of the channel, float (photos, rows, cols), belongs to each photo?
 
-    Args:
-        answer: Such as "DBAC", or None.
-        shown: float (photos, rows, cols), one channel's maps in another order.
-        model: Takes what ``images.prepare`` returns.
-        photos: uint8 (photos, rows, cols, 3).
-        layer: The layer's name.
-        channel: Which channel, from 0.
+    The answer is letters in the photos' order, such as "DBAC".
     """
     letters = "ABCDEFGH"[: len(shown)]
     if answer is None:
-        return judges.Judgement(
-            None, f"Replace None with {len(letters)} letters and run this cell again."
-        )
+        why = f"Replace None with {len(letters)} letters and run this cell again."
+        return judges.Judgement(None, why)
     words = answer if isinstance(answer, str) else " ".join(map(str, np.ravel(answer)))
     given = "".join(words.upper().replace(",", " ").split())
     if sorted(given) != sorted(letters):
@@ -66,16 +58,16 @@ def whose_maps(
         return judges.Judgement(False, f"{why}, not {answer!r}.")
     own = feature_maps(model, prepare(photos), layer)[layer][..., channel]
     places = [letters.index(letter) for letter in given]
-    if np.array_equal(shown[places], own):
-        return judges.Judgement(
-            True, "Each map keeps its photo's layout: the same things, in their place."
+    if right := np.array_equal(shown[places], own):
+        why = "Each map keeps its photo's layout: the same things, in their place."
+    elif np.array_equal(shown, own[places]):
+        why = "That goes from map to photo. First comes the map of photo 1."
+    else:
+        why = (
+            "Not every map fits its photo. Lay one over the other: what is large, and what lies in "
+            "the middle, at the top, at the bottom?"
         )
-    if np.array_equal(shown, own[places]):
-        return judges.Judgement(
-            False, "That goes from map to photo. First comes the map of photo 1."
-        )
-    where = "what is large, and what lies in the middle, at the top, at the bottom?"
-    return judges.Judgement(False, f"Not every map fits its photo. Lay one over the other: {where}")
+    return judges.Judgement(right, why)
 
 
 @judges.exercise
@@ -91,18 +83,17 @@ def dead_on_all(answer: Callable | None) -> judges.Judgement:
         {
             lambda maps: (maps < 1e-3).all((0, 1, 2)).sum(): "A weak activation is not 0: leave "
             "out thresholds and rounding.",
-            lambda maps: (maps == 0).sum(): "Those are all zeros. Count the channels that have "
-            "nothing else.",
+            lambda maps: (
+                maps == 0
+            ).sum(): "Those are all zeros. Which channels have nothing else?",
             lambda maps: maps.any((0, 1, 2)).sum(): "Those are the channels that do answer.",
             lambda maps: (maps == 0).all((1, 2)).sum(): "That counts each photo by itself: the "
             "axis of the photos is missing.",
-            lambda maps: (maps == 0).any((0, 1, 2)).sum(): "A single 0 is enough for any; all "
-            "asks for every number to be 0.",
+            lambda maps: (maps == 0).any((0, 1, 2)).sum(): "A single 0 is enough for any; use all.",
             lambda maps: (maps == 0).all((1, 2)).any(0).sum(): "Those are dead on some photo. "
             "How many are on every one?",
             lambda maps: (maps[0] == 0).all((0, 1)).sum(): "That is the first photo only.",
-            lambda maps: (maps == 0).all((0, 1)).sum(): "One axis is missing: there are photos, "
-            "rows and cols.",
+            lambda maps: (maps == 0).all((0, 1)).sum(): "One axis is missing: photos, rows, cols.",
             lambda maps: (maps == 0).all((0, 1, 2)).mean(): "That is their share, not how many.",
             dead_channels: "Those are the channels' numbers. How many are there?",
         },

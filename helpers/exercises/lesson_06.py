@@ -38,15 +38,9 @@ def cats_called_cat(
 def pool_riddle(
     number: int, conv: np.ndarray, pool: np.ndarray
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """A map of a convolution, and four maps of its pool, one of which belongs to it.
+    """A map of a convolution, and by letter four maps of its pool, one of which belongs to it.
 
-    Args:
-        number: Any whole number; each makes a riddle of its own.
-        conv: float (rows, cols, channels).
-        pool: float (rows / 2, cols / 2, channels), of the same photo.
-
-    Returns:
-        The map (rows, cols), and the four by their letters; none of them is dead.
+    Each whole number makes a riddle of its own, of maps (rows, cols, channels) of one photo.
     """
     random = np.random.default_rng(abs(int(number)))
     lively = np.argsort(-pool.mean(axis=(0, 1)), kind="stable")[: max(4, pool.shape[2] // 2)]
@@ -70,8 +64,8 @@ def which_pool(
             f"the map's four numbers there is {pooled[row, col]:.2f}."
         )
     right = min(off, key=lambda letter: off[letter].max())
-    reasons[right] = f"Every number of {right} is the largest of four of the map's."
-    return judges.choice(answer, right, reasons)
+    because = f"Every number of {right} is the largest of four of the map's."
+    return judges.choice(answer, right, reasons, because)
 
 
 @judges.exercise
@@ -95,8 +89,7 @@ def standardize(answer: Callable | None) -> judges.Judgement:
         lambda m: levels(m, even=np.nan): "A channel that is the same everywhere divides by 0.",
         lambda m: np.where(m.mean((0, 1)) == 0, 128, levels(m, even=np.nan)): "A channel that is 2 "
         "everywhere has a spread of 0 as well, though its mean is not 0.",
-        lambda m: levels(m, even=0): "A number that is its channel's mean is shown at 128; so are "
-        "those of a channel that is the same everywhere.",
+        lambda m: levels(m, even=0): "A channel's mean is shown at 128: all of an even channel is.",
         lambda m: levels(m, None): "Each channel has a mean and a spread of its own: axis=(0, 1).",
         lambda m: levels(m, 0): "That is a mean for each column; axis=(0, 1) takes rows and cols.",
         lambda m: levels(m, ends=(-np.inf, np.inf)): "What leaves 0 to 255 is to be cut off.",

@@ -27,21 +27,19 @@ def ranked(answer: Callable | None) -> judges.Judgement:
     def highest(maps: np.ndarray) -> np.ndarray:
         return maps.max(axis=(1, 2))
 
+    truth = by(highest)
     return judges.function(
         answer,
         cases,
-        by(highest),
+        truth,
         "One number for each photo, its map's highest, sorted from the top.",
         {
             by(highest, 1): "Those are the weakest: argsort sorts upward.",
-            lambda maps, channel, count: by(highest, 1)(maps, channel, len(maps))[-count:]: (
-                "The right photos, but the strongest comes last."
-            ),
+            lambda *case: truth(*case)[::-1]: "The right photos, but the strongest comes last.",
             by(lambda maps: maps.mean(axis=(1, 2))): "That ranks by the map's mean, which a "
             "single strong place hardly moves. Take the highest.",
-            lambda maps, channel, count: np.argsort(-maps.max(axis=(1, 2, 3)))[:count]: (
-                "That takes the highest over all channels; choose the channel first."
-            ),
+            lambda maps, _, count: np.argsort(-maps.max(axis=(1, 2, 3)))[:count]: "That takes the "
+            "highest over all channels; choose the channel first.",
             lambda maps, channel, count: np.sort(highest(maps[..., channel]))[::-1][:count]: (
                 "Those are the activations. Return the photos' numbers."
             ),
@@ -50,10 +48,7 @@ def ranked(answer: Callable | None) -> judges.Judgement:
 
 
 def riddle(number: int, scan: Scan, layer: str = "block2_conv2") -> tuple[int, list[int]]:
-    """A channel, and four among which it is, drawn from a number.
-
-    The four are of 16 strong channels those that rank the photos least alike.
-    """
+    """A channel, and four that it is among, drawn: of 16 strong ones those least alike."""
     rng = np.random.default_rng(abs(int(number)))
     ranking = scan[layer]
     some = rng.permutation(ranking.by_strength()[: ranking.map_shape[2] // 2])[:16]
@@ -65,10 +60,9 @@ def riddle(number: int, scan: Scan, layer: str = "block2_conv2") -> tuple[int, l
 def same_channel(answer: Any, number: int, scan: Scan) -> judges.Judgement:
     """Which of the squares A to D belongs to the riddle's channel."""
     asked, four = riddle(number, scan)
-    wrong = "That is channel {}, another one. What do all nine patches of “?” share?"
-    reasons = {"ABCD"[k]: wrong.format(channel) for k, channel in enumerate(four)}
-    right = "ABCD"[four.index(asked)]
-    return judges.choice(answer, right, reasons | {right: f"Both are channel {asked}'s."})
+    more = "another one. What do all nine patches of “?” share?"
+    wrong = [f"That is channel {channel}, {more}" for channel in four]
+    return judges.lettered(answer, four.index(asked), wrong, f"Both are channel {asked}'s.")
 
 
 @judges.exercise

@@ -42,16 +42,11 @@ def more_than(answer: Any, chance: Sequence[float], least: float = 0.05) -> judg
     )
 
 
-def line_up(
-    model: Any, photo: np.ndarray, number: int, layer: str = "block3_conv1", seed: int = 1
-) -> Picture:
-    """Maps of one layer of a trained, a fresh and a shuffled network, as A, B and C.
-
-    The number, any that the reader types, decides which is which.
-    """
+def line_up(model: Any, photo: np.ndarray, number: int, layer: str = "block3_conv1") -> Picture:
+    """Maps of a trained, a fresh and a shuffled network: the number decides which is which."""
     own, found = model.get_weights(), {}
     for letter, kind in sorted(_letters(number).items()):
-        model.set_weights(models.chance(own, kind, seed))
+        model.set_weights(models.chance(own, kind, seed=1))
         found[letter] = None, feature_maps(model, prepare(photo), layer)[layer][0]
     model.set_weights(own)
     return beside_chance(found, layer)
@@ -70,18 +65,16 @@ def who_is_who(answer: Any, number: int) -> judges.Judgement:
     for letters in map("".join, itertools.permutations("ABC")):
         trained, fresh, shuffled = (kinds[letter] for letter in letters)
         reasons[letters] = (
-            f"{right[0]} is trained, {right[1]} fresh and {right[2]} shuffled."
-            if letters == right
-            else f"{letters[2]} is {shuffled}. Which maps are nearly even, with a frame?"
-            if shuffled != "shuffled"
-            else f"{letters[0]} is {trained} and {letters[1]} {fresh}. In which of the two is the "
-            f"whole photo there, again and again?"
+            f"{letters[0]} is {trained} and {letters[1]} {fresh}. In which of the two is the whole "
+            f"photo there, again and again?"
         )
-    if isinstance(answer, (list, tuple)):
-        answer = "".join(map(str, answer))
-    if isinstance(answer, str):
-        answer = "".join(filter(str.isalnum, answer))
-    return judges.choice(answer, right, reasons)
+        if shuffled != "shuffled":
+            ask = "Which maps are nearly even, with a frame?"
+            reasons[letters] = f"{letters[2]} is {shuffled}. {ask}"
+    if isinstance(answer, (str, list, tuple)):
+        answer = "".join(filter(str.isalnum, "".join(map(str, answer))))
+    because = f"{right[0]} is trained, {right[1]} fresh and {right[2]} shuffled."
+    return judges.choice(answer, right, reasons, because)
 
 
 def _letters(number: int) -> dict[str, str]:
@@ -117,13 +110,10 @@ def permuted(answer: Callable | None) -> judges.Judgement:
         "Each order gives the second half's profiles to other subjects; what agreement is left, "
         "chance alone brings.",
         {
-            each(lambda first, second, order: (first, second)): (
-                "Every value is the true agreement: each subject still meets itself. Shuffle one "
-                "of the halves, not both alike."
-            ),
-            each(lambda first, second, order: (first, second[:, order])): (
-                "That shuffles the channels. Subjects are the rows, the first axis."
-            ),
+            each(lambda first, second, _: (first, second)): "Every value is the true agreement: "
+            "each subject still meets itself. Shuffle one of the halves, not both alike.",
+            each(lambda first, second, order: (first, second[:, order])): "That shuffles the "
+            "channels. Subjects are the rows, the first axis.",
             lambda *case: truth(*case).mean(): "Return one value for each order, not their mean.",
             lambda *case: truth(*case).max(): "Return one value for each order, not the largest.",
         },

@@ -32,18 +32,17 @@ def adds_up(answer: Any, places: Any, bias: float) -> judges.Judgement:
             mean - bias: "The bias is added, not subtracted.",
             cut.mean() + bias: "Negative places count, too: the head cuts nothing off.",
             cut.sum() / np.count_nonzero(cut) + bias: "All places count, not the positive alone.",
-            places.max() + bias: "That is the strongest place alone. All places count.",
-            places.max(): "That is the strongest place alone. All places count.",
+            (places.max() + bias, places.max()): "That is the strongest place alone. All places "
+            "count.",
         },
         otherwise="Take the mean over all places, then the bias.",
     )
 
 
 def four_maps(model: Any, photo: np.ndarray, number: int) -> tuple[dict[str, np.ndarray], str]:
-    """Maps of four classes by letter, and the letter of the one with the highest mean.
+    """Maps of four classes by a drawn letter, and the letter of the one with the highest mean.
 
-    The number decides which classes get which letters: the network's first guess, of the others
-    the one with the brightest place, and two more.
+    They are the network's first guess, of the others that with the brightest place, and two more.
     """
     batch, random = prepare(photo), np.random.default_rng(int(number))
     first, *others = np.argsort(-model.predict_on_batch(batch)[0], kind="stable")[:60:3]
@@ -69,7 +68,7 @@ def strongest(answer: Any, model: Any, photo: np.ndarray, number: int) -> judges
     reasons = dict.fromkeys(maps, "Its places add up to less: more of them are pale, or teal.")
     reasons[brightest] = "It has the strongest place, but a score is a mean: look at all places."
     means = ", ".join(f"{letter} {heat.mean():.2f}" for letter, heat in maps.items())
-    return judges.choice(answer, right, reasons | {right: f"The means over all places: {means}."})
+    return judges.choice(answer, right, reasons, f"The means over all places: {means}.")
 
 
 @judges.exercise
@@ -89,9 +88,6 @@ def one_patch(answer: Callable | None) -> judges.Judgement:
         paper[spot] = what[spot] if np.ndim(what) else what
         return paper
 
-    def down_the_columns(photo: np.ndarray, *rest: Any) -> np.ndarray:
-        return truth(photo.swapaxes(0, 1), *rest).swapaxes(1, 2)
-
     truth = each(lambda photo, spot, fill: laid_on(np.full_like(photo, fill), spot, photo))
     random = np.random.default_rng(10).random((8, 8, 3)).astype(np.float32)
     cases = [(random[:4, :4], 2, 0.5), (random[:4], 4, 0.25), (random[:6, :4, :1], 2, 0.75)]
@@ -102,13 +98,13 @@ def one_patch(answer: Callable | None) -> judges.Judgement:
         "Begin with nothing but fill, and put one patch of the photo back.",
         {
             each(laid_on): "That covers the patch. Cover everything else.",
-            down_the_columns: "These go down the columns; go along the rows, one after another.",
-            each(lambda photo, spot, fill: laid_on(np.zeros_like(photo), spot, photo)): (
-                "What is covered has to be fill, not 0."
-            ),
+            lambda photo, *rest: truth(photo.swapaxes(0, 1), *rest).swapaxes(1, 2): "These go down "
+            "the columns; go along the rows, one after another.",
+            lambda photo, patch, _: truth(
+                photo, patch, 0
+            ): "What is covered has to be fill, not 0.",
             lambda *case: truth(*case)[0]: "That is one patch alone. Return a batch of all.",
-            lambda photo, *rest: np.array([photo] * len(truth(photo, *rest))): (
-                "In the end nothing is covered. Begin each round with an array of its own."
-            ),
+            lambda photo, *rest: np.array([photo] * len(truth(photo, *rest))): "In the end nothing "
+            "is covered. Begin each round with an array of its own.",
         },
     )

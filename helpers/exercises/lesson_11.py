@@ -36,12 +36,7 @@ def photos_through_the_base(answer: Any, photos: int, epochs: int) -> judges.Jud
 def four_maps(terms: np.ndarray, scores: np.ndarray, number: int) -> tuple[Picture, str]:
     """Four photos' maps of what each place adds to the score, as A to D; the number draws them.
 
-    The letter comes along that belongs to the highest score.
-
-    Args:
-        terms: float (photos, rows, cols).
-        scores: float (photos,).
-        number: Any that the reader types.
+    The letter comes along that belongs to the highest of the scores (photos,).
     """
     order = np.argsort(scores)
     fourths = np.array_split(order, 4)  # one from each, so that the scores differ
@@ -60,13 +55,12 @@ def four_maps(terms: np.ndarray, scores: np.ndarray, number: int) -> tuple[Pictu
 def surest_dog(answer: Any, terms: np.ndarray, scores: np.ndarray, number: int) -> judges.Judgement:
     """Which of the four maps belongs to the photo with the highest score?"""
     right = four_maps(terms, scores, number)[1]
-    reasons = dict.fromkeys(
-        "ABCD",
+    wrong = (
         "Another map has a higher mean. Don't look for the darkest brown square: weigh all brown "
-        "against all teal.",
+        "against all teal."
     )
-    reasons[right] = "Its mean over all places is the highest, and so is its score."
-    return judges.choice(answer, right, reasons)
+    because = "Its mean over all places is the highest, and so is its score."
+    return judges.choice(answer, right, dict.fromkeys("ABCD", wrong), because)
 
 
 @judges.exercise
@@ -89,21 +83,25 @@ def split_by_breed(answer: Callable | None) -> judges.Judgement:
         (["pug_3", "american_bulldog_2", "beagle_9", "american_pit_bull_terrier_1"],),
         (["sphynx_10", "sphynx_9", "birman_2", "american_bulldog_30", "american_bulldog_4"],),
     ]
+    truth = split(breed)
     return judges.function(
         answer,
         cases,
-        split(breed),
+        truth,
         "All photos of a breed are on one side, and every second breed is held out.",
         {
-            split(breed, 0): "You hold out the first breed, the third …; asked for is the second, "
-            "the fourth …",
+            split(
+                breed, 0
+            ): "You hold out the first breed, the third …, not the second, the fourth.",
             split(lambda name: name.split("_")[0]): "american_bulldog and "
             "american_pit_bull_terrier are two breeds: cut at the *last* underscore.",
-            lambda names: ~split(breed)(names): "True marks the photos that are held out.",
-            lambda names: np.flatnonzero(split(breed)(names)): "Return True or False for each "
-            "name, not the places.",
-            lambda names: sorted({breed(name) for name in names})[1::2]: "Those are the breeds. "
-            "Return True or False for each name.",
+            lambda names: ~truth(names): "True marks the photos that are held out.",
+            lambda names: truth(names).nonzero()[
+                0
+            ]: "Return True or False for each, not the places.",
+            lambda names: sorted({*map(breed, names)})[
+                1::2
+            ]: "Those are the breeds. Return True or False for each name.",
             lambda names: np.arange(len(names)) % 2 == 1: "That alternates photos. Keep a breed "
             "on one side.",
         },

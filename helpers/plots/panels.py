@@ -1,6 +1,6 @@
 """What pictures are made of: panels, of numbers and words alone.
 
-``page`` draws them with matplotlib, for the stored figure; ``widgets.browser`` hands the same
+``page`` draws them with matplotlib, for the stored figure; ``browser`` hands the same
 panels to an explorer. Whatever is written or drawn on an array is a mark, in the array's own rows
 and columns: (0, 0) is the upper left corner of its first pixel, (rows, cols) the lower right corner
 of its last. Marks are drawn over the array, so they are sharp at any size.

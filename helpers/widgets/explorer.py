@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,8 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from helpers.plots import browser
 from helpers.plots.page import Picture
-from helpers.widgets import browser
 
 _HERE = Path(__file__).parent
 Draw = Callable[..., Picture]
@@ -21,10 +21,9 @@ Draw = Callable[..., Picture]
 class Panels(anywidget.AnyWidget):
     """The browser's side of an explorer: it shows pictures, keeps them, and asks for others.
 
-    A picture's key is the controls' values as the browser knows them, a list in JSON. To
-    ``{"want": key}`` comes ``{"key": key, "picture": …, "sent": names}`` with the files of these
-    names; files that were sent before are not sent again, unless ``"all"`` is asked for. A key
-    that the controls' ranges don't allow any more has no picture.
+    To ``{"want": key}`` (see ``Explorer.key``) comes ``{"key": key, "picture": …, "sent": names}``
+    with the files of these names; files that were sent before are not sent again, unless ``"all"``
+    is asked for. A key that the controls' ranges don't allow any more has no picture.
     """
 
     _esm = _HERE / "panels.js"
@@ -48,10 +47,9 @@ class Panels(anywidget.AnyWidget):
     def renew(self) -> None:
         """Begin a new edition with the picture of the controls' present values."""
         picture, files = browser.described(self.explorer.picture)
-        controls = self.explorer.controls.values()
-        key = json.dumps([getattr(c, "index", c.value) for c in controls], separators=(",", ":"))
         self._sent = set(files)
         with self.hold_sync():
+            key = self.explorer.key(self.explorer.now)
             self.first = {"key": key, "picture": picture, "files": files}
             self.edition += 1
 
@@ -113,6 +111,11 @@ class Explorer(ipywidgets.VBox):
         return {name: control.value for name, control in self.controls.items()}
 
     @property
+    def now(self) -> list[int]:
+        """The controls' values as the browser knows them: choices by their number."""
+        return [getattr(control, "index", control.value) for control in self.controls.values()]
+
+    @property
     def picture(self) -> Picture:
         """The picture for the controls' present values."""
         return self.draw(**self.values)
@@ -122,16 +125,18 @@ class Explorer(ipywidgets.VBox):
         self.draw = draw
         self.panels.renew()
 
-    def known(self, values: list) -> dict[str, Any]:
-        """Values as the browser knows them, choices by their number, by name.
-
-        Controls that the list does not reach have their present values.
-        """
+    def known(self, values: Sequence[int]) -> dict[str, Any]:
+        """Values by name, from what the browser knows; the present ones where the list ends."""
         found = self.values
         for (name, control), value in zip(self.controls.items(), values, strict=False):
             choice = hasattr(control, "index")
             found[name] = control._options_full[value][1] if choice else value
         return found
+
+    @staticmethod
+    def key(known: Sequence[int]) -> str:
+        """What the browser calls the picture for such values: a list of them in JSON."""
+        return json.dumps(known, separators=(",", ":"))
 
     def choices(self, name: str, values: dict[str, Any]) -> list:
         """What a control can be set to beside these values, as the browser knows it."""

@@ -1,4 +1,10 @@
-"""The lessons' explorers: each wires controls to one function of ``plots``."""
+"""The lessons' explorers: each wires controls to one function of ``plots``.
+
+``model`` is a ``keras.Model`` with its weights and ``photo`` uint8 (rows, cols, 3), of a size that
+the model takes; ``photos`` are such photos by name. The model sees what ``images.prepare`` makes of
+them. What is not there or does not fit, such as a layer, a filter or a photo of another size, is a
+ValueError of one sentence.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from helpers import activations, attribution, brightness, filters, gallery, images, models
+from helpers import activations, attribution, brightness, filters, gallery, images, models, plots
 from helpers.convolution import decompose, probe
 from helpers.layers import (
     arithmetic,
@@ -23,23 +29,9 @@ from helpers.layers import (
     walk,
 )
 from helpers.patches import Scan
-from helpers.plots import (
-    attribution as heats,
-    blocks,
-    chance,
-    decisions,
-    effect,
-    filter_bank as boxes,
-    filter_grids,
-    first_look as looks,
-    mosaics,
-    network as networks,
-    patches,
-    representations as rows_of_maps,
-    visualization as preferred,
-)
+from helpers.plots import blocks, decisions, filter_grids, first_look as looks, mosaics
 from helpers.plots.page import Picture
-from helpers.plots.probe import pixel_probe as probed
+from helpers.plots.representations import SIDE
 from helpers.receptive_field import receptive_field
 from helpers.widgets.explorer import Explorer, choice_slider, dropdown, slider
 
@@ -49,11 +41,7 @@ COMPARED = "anywhere, beside random and weakest"
 
 
 def _convolutions(model: Any) -> dict[str, Any]:
-    """A model's convolutions by name.
-
-    Raises:
-        ValueError: It has none.
-    """
+    """A model's convolutions by name; a ValueError where there are none."""
     found = walk(model, filter_kinds())
     if not found:
         raise ValueError(f"{model.name} has no convolutions, so there are no filters to show")
@@ -61,81 +49,50 @@ def _convolutions(model: Any) -> dict[str, Any]:
 
 
 def first_look(model: Any, photo: np.ndarray) -> Explorer:
-    """Lesson 00: which feature map of the first convolution to enlarge.
-
-    Args:
-        model: A model with at least one convolution that takes what ``images.prepare`` returns.
-        photo: uint8 (rows, cols, 3), of the model's size.
-
-    Raises:
-        ValueError: The model has no convolution, or the photo does not fit it.
-    """
+    """Lesson 00: which feature map of the first convolution to enlarge."""
     name = next(iter(_convolutions(model)))
     found = activations.feature_maps(model, images.prepare(photo), name)
     maps = found[name][0, :, :, :64]
     wall = mosaics.wall(maps, side=looks.TILE)
-
-    def draw(channel: int) -> Picture:
-        return looks.photo_and_maps(photo, maps, name, channel, wall)
-
+    draw = partial(plots.photo_and_maps, photo, maps, name, wall=wall)
     return Explorer({"channel": slider("Channel", maps.shape[-1] - 1)}, draw, "First look")
 
 
 def network(model: Any) -> Explorer:
     """Lesson 01: the network to scale, one layer picked out with its arithmetic.
 
-    Args:
-        model: A chain of layers with an input of fixed size; its weights are never read.
-
-    Raises:
-        ValueError: Too many layers for one picture, or photos of any size.
+    The model is a chain of layers with an input of fixed size; its weights are never read.
     """
-    costs = {cost.name: cost for cost in layer_costs(model)}
-    sums, names = {name: arithmetic(name, model) for name in costs}, list(costs)
+    costs = layer_costs(model)
+    names = [cost.name for cost in costs]
+    sums = {name: arithmetic(name, model) for name in names}
 
     def draw(layer: str) -> Picture:
-        return networks.network_to_scale([*costs.values()], names.index(layer), sums[layer])
+        return plots.network_to_scale(costs, names.index(layer), sums[layer])
 
-    first = next((name for name, cost in costs.items() if cost.parameters), names[0])
+    first = next((cost.name for cost in costs if cost.parameters), names[0])
     return Explorer({"layer": choice_slider("Layer", names, first)}, draw, "Layer by layer")
 
 
 def filter_bank(model: Any) -> Explorer:
-    """Lesson 02: the filters of any convolution, one of them enlarged as a box.
-
-    Args:
-        model: A model with at least one convolution, its weights loaded.
-
-    Raises:
-        ValueError: The model has no convolution.
-    """
+    """Lesson 02: the filters of any convolution, one of them enlarged as a box."""
     found = _convolutions(model)
 
-    @lru_cache
-    def bank(name: str) -> tuple:
-        kernel = kernel_and_bias(found[name])[0]
-        return kernel, filters.ranges(kernel).limit
+    kernels = lru_cache(lambda name: kernel_and_bias(found[name])[0])
+    limits = lru_cache(lambda name: filters.ranges(kernels(name)).limit)
 
     def draw(layer: str, number: int) -> Picture:
-        kernel, limit = bank(layer)
-        return boxes.filter_boxes(kernel, layer, number, limit)
+        return plots.filter_boxes(kernels(layer), layer, number, limits(layer))
 
     controls = {
         "layer": choice_slider("Layer", list(found)),
-        "number": slider("Filter", lambda values: bank(values["layer"])[0].shape[-1] - 1),
+        "number": slider("Filter", lambda now: kernels(now["layer"]).shape[-1] - 1),
     }
     return Explorer(controls, draw, "Filter bank")
 
 
 def filter_grid(model: Any) -> Explorer:
-    """Lesson 03: any layer's filters, 64 at a time, seen from any input channel.
-
-    Args:
-        model: A ``keras.Model`` with convolutions.
-
-    Raises:
-        ValueError: The model has no convolution.
-    """
+    """Lesson 03: any layer's filters, 64 at a time, seen from any input channel."""
     kernels = {name: kernel_and_bias(layer)[0] for name, layer in _convolutions(model).items()}
     found = {name: filters.ranges(kernel) for name, kernel in kernels.items()}
     first = next(iter(kernels))
@@ -144,17 +101,15 @@ def filter_grid(model: Any) -> Explorer:
 
     def draw(layer: str, channel: int, page: int, scale: str) -> Picture:
         color = images.CHANNELS[channel] if known and layer == first else ""
-        return filter_grids.filter_grid(
+        return plots.filter_grid(
             kernels[layer], channel, page - 1, scale, layer, color, found[layer]
         )
 
-    def pages(values: dict[str, Any]) -> int:
-        return -(-kernels[values["layer"]].shape[3] // math.prod(filter_grids.GRID))
-
+    pages = {name: -(-k.shape[3] // math.prod(filter_grids.GRID)) for name, k in kernels.items()}
     controls = {
         "layer": choice_slider("Layer", list(kernels)),
-        "channel": slider("Input channel", lambda values: kernels[values["layer"]].shape[2] - 1),
-        "page": slider("Page", pages, 1, minimum=1),
+        "channel": slider("Input channel", lambda now: kernels[now["layer"]].shape[2] - 1),
+        "page": slider("Page", lambda now: pages[now["layer"]], 1, minimum=1),
         "scale": dropdown("Scale", list(filters.WEIGHT_SCALES), "0 is mid-gray"),
     }
     return Explorer(controls, draw, "Filter grids")
@@ -165,24 +120,13 @@ def convolution_effect(
 ) -> Explorer:
     """Lesson 04: any filter at work: three input channels, their slices, sums and the response.
 
-    Args:
-        model: A model of ``keras.applications`` style that takes what ``images.prepare`` returns.
-        photo: uint8 (rows, cols, 3), RGB.
-        layer: Name of the layer to begin with; the first convolution if left out.
-        filter_index: The filter to begin with.
-
-    Raises:
-        ValueError: The photo does not fit the model, or there is no such layer or filter.
+    It begins with this layer, by name or index, or the first convolution; and with this filter.
     """
     found = _convolutions(model)
     first_layer = next(iter(found))
-    # one channel after the other in memory: what OpenCV wants, and several times faster
-    inputs = {
-        name: np.ascontiguousarray(maps[0].transpose(2, 0, 1)).transpose(1, 2, 0)
-        for name, maps in activations.feature_maps(
-            model, images.prepare(photo), list(found), "input"
-        ).items()
-    }
+    inputs = activations.feature_maps(model, images.prepare(photo), list(found), "input")
+    for name, maps in inputs.items():  # one channel after the other: much faster with OpenCV
+        inputs[name] = np.ascontiguousarray(maps[0].transpose(2, 0, 1)).transpose(1, 2, 0)
     kernels = lru_cache(2)(lambda name: kernel_and_bias(found[name])[0])
     work = lru_cache(2)(lambda name, index: decompose(found[name], inputs[name], index))
 
@@ -195,7 +139,7 @@ def convolution_effect(
         title = f"{layer}, filter {filter}"
         own = filter // (kernels(layer).shape[-1] // groups(found[layer])) * depth  # group's first
         seen = inputs[layer][:, :, own : own + depth]
-        return effect.filter_effect(seen, kernel, done, channels, names, title)
+        return plots.filter_effect(seen, kernel, done, channels, names, title)
 
     name = first_layer if layer is None else name_of(model, layer)
     find_conv(model, name)
@@ -214,15 +158,8 @@ def pixel_probe(
 ) -> Explorer:
     """Lesson 04: any number in the first layer's maps, taken apart into its 27 products.
 
-    Args:
-        model: A model whose first convolution is 3×3 on a photo from ``images.prepare``.
-        photo: uint8 (rows, cols, 3), RGB.
-        filter_index: The filter to begin with.
-        place: The (row, col) to begin with; the middle of the map if left out.
-
-    Raises:
-        ValueError: The photo does not fit the model, its first convolution is not 3×3 on three
-            channels, or there is no such filter or place.
+    It begins with this filter and (row, col), or the middle of the map. The first convolution has
+    to be 3×3 on three channels.
     """
     layer, where = next((layer, name) for name, layer in _convolutions(model).items())
     bank, _ = kernel_and_bias(layer)
@@ -239,7 +176,7 @@ def pixel_probe(
 
     def draw(filter: int, row: int, col: int) -> Picture:
         found, title = probe(layer, inputs, filter, row, col), f"{where}, filter {filter}"
-        return probed(photo, activation(filter), found, (row, col), name=title)
+        return plots.pixel_probe(photo, activation(filter), found, (row, col), name=title)
 
     controls = {
         "filter": slider("Filter", bank.shape[-1] - 1, filter_index),
@@ -257,15 +194,8 @@ def feature_map_pages(
 ) -> Explorer:
     """Lesson 05: all convolutions' feature maps, 64 channels a page. The network runs once.
 
-    Args:
-        model: A model of convolutions that takes what ``images.prepare`` returns.
-        photo: uint8 (rows, cols, 3), of a size that the model takes.
-        other: A second photo of the same size; the same channels are then shown for both, in the
-            same colors.
-        names: What to call the two photos.
-
-    Raises:
-        ValueError: A photo that does not fit the model, or two of different sizes.
+    Of two photos of one size the same channels are shown, in the same colors, each below the photo,
+    which has one of the names.
     """
     if other is not None and np.shape(photo) != np.shape(other):
         sizes = f"{np.shape(photo)} and {np.shape(other)}"
@@ -297,12 +227,9 @@ def feature_map_pages(
 
 
 def representations(model: Any, photos: dict[str, np.ndarray], layers: list[str]) -> Explorer:
-    """Lesson 06: one photo, any layer, any channel of the cat–dog network.
+    """Lesson 06: one photo, any of these layers, any channel of the cat–dog network.
 
-    Args:
-        model: The cat–dog network, or another that takes photos scaled to 0–1.
-        photos: uint8 (rows, cols, 3) by name, of the size the model takes.
-        layers: Names of the layers to choose from, convolutions and pools.
+    The model takes photos scaled to 0–1, and the layers are named.
     """
     batch = images.scale_to_one(np.stack(list(photos.values())))
     maps = activations.feature_maps(model, batch, layers)
@@ -311,11 +238,11 @@ def representations(model: Any, photos: dict[str, np.ndarray], layers: list[str]
 
     @lru_cache(maxsize=64)
     def wall(photo: str, layer: str, scale: str) -> Any:
-        return mosaics.wall(maps[layer][numbers[photo]], scale, side=rows_of_maps.SIDE)
+        return mosaics.wall(maps[layer][numbers[photo]], scale, side=SIDE)
 
     def draw(layer: str, channel: int, photo: str, scale: str) -> Picture:
         shown, every = maps[layer][numbers[photo]], wall(photo, layer, scale)
-        return rows_of_maps.chosen_channel(
+        return plots.chosen_channel(
             photos[photo], shown, layer, channel, fields[layer], scale, every
         )
 
@@ -331,17 +258,16 @@ def representations(model: Any, photos: dict[str, np.ndarray], layers: list[str]
 def best_patches(scan: Scan) -> Explorer:
     """Lesson 07: the photos that excite any channel, or any single unit, of a scan.
 
-    Args:
-        scan: What ``patches.scan`` returned. Nothing is computed again, only looked up.
+    Nothing is computed again, only looked up.
     """
     layers = list(scan.rankings)
     each_unit = all(ranking.maps is not None for ranking in scan.rankings.values())
 
     def draw(layer: str, channel: int, where: str, row: int = 0, col: int = 0) -> Picture:
         if where == COMPARED:
-            return patches.patch_comparison(scan, layer, [channel])
+            return plots.patch_comparison(scan, layer, [channel])
         unit = (row, col) if where == ONE_UNIT else (None, None)
-        return patches.top_photos(scan, layer, channel, *unit)
+        return plots.top_photos(scan, layer, channel, *unit)
 
     def units(axis: int) -> dict[str, Any]:
         return {
@@ -363,14 +289,7 @@ def best_patches(scan: Scan) -> Explorer:
 def trained_or_chance(model: Any, photo: np.ndarray) -> Explorer:
     """Lesson 08: the first filters and any layer's maps of one photo, trained or by chance.
 
-    The model has its own weights again when this returns.
-
-    Args:
-        model: A model whose first convolution sees the three channels of ``images.prepare``.
-        photo: uint8 (rows, cols, 3), of a size that the model takes.
-
-    Raises:
-        ValueError: The model has no convolution, or the photo does not fit it.
+    The model's first convolution sees three channels. It has its own weights again afterward.
     """
     convolutions, own, found = _convolutions(model), model.get_weights(), {}
     layers = list(convolutions)
@@ -388,7 +307,7 @@ def trained_or_chance(model: Any, photo: np.ndarray) -> Explorer:
             f"{weights}: of the numbers in these {maps.shape[-1]} maps of {layer}, "
             f"{np.mean(maps == 0):.0%} are 0. Filters: each scaled by itself, mid-gray is 0."
         )
-        return chance.beside_chance({weights: (kernel, maps)}, layer, 8, 480, caption)
+        return plots.beside_chance({weights: (kernel, maps)}, layer, 8, 480, caption)
 
     controls = {
         "weights": dropdown("Weights", list(models.KINDS)),
@@ -404,8 +323,8 @@ def where_it_looks(
 
     Args:
         model: A classifier with ``class_names`` and a class activation map.
-        photos: uint8 (rows, cols, 3) by name, of sizes that the model takes.
-        layers: Layers with maps, for Grad-CAM.
+        photos: By name.
+        layers: Names of layers with maps, for Grad-CAM.
         patch: Pixels a side that occlusion covers.
     """
     names = [name.split(",")[0] for name in model.class_names]
@@ -427,7 +346,7 @@ def where_it_looks(
             f"{opacity / 10:.0%}; the first guess is {names[order[0]]} with {answer[order[0]]:.1%}."
         )
         found = {names[number]: heat(photo, number, way)}
-        return heats.heat_over_photo(photos[photo], found, opacity / 10, 320, caption)
+        return plots.heat_over_photo(photos[photo], found, opacity / 10, 320, caption)
 
     guesses = [(f"its guess number {rank}", -rank) for rank in (1, 2, 3)]
     controls = {
@@ -445,16 +364,7 @@ def preferred_pictures(
     """Lesson 09: the picture that a channel would choose, in any layer.
 
     Pictures made beforehand are there at once; all others are made before this returns, with a
-    bar, and stopping it keeps the best so far.
-
-    Args:
-        model: A model with convolutions.
-        layers: Names; all convolutions by default.
-        channels: Of each layer; by default those made beforehand, or two for other weights.
-        **how: For ``visualization.ascend``, such as ``steps`` and ``prepare``.
-
-    Raises:
-        ValueError: The model has no convolution, or there is no such layer or channel.
+    bar, and stopping it keeps the best so far. The arguments are those of ``gallery.pictures``.
     """
     _convolutions(model)
     stored = gallery.made(model)
@@ -463,7 +373,7 @@ def preferred_pictures(
     def draw(layer: str, number: int) -> Picture:
         channel = [*found[layer]][number]
         made = channel in stored.get(layer, {}) and not how
-        return preferred.chosen_picture(found[layer], layer, channel, made)
+        return plots.chosen_picture(found[layer], layer, channel, made)
 
     controls = {
         "layer": choice_slider("Layer", [*found]),
@@ -479,27 +389,14 @@ def decision(model: Any, photo: np.ndarray, classes: tuple[str, str] = ("no", "y
 
     Args:
         model: One that ends with ``GlobalAveragePooling2D`` and a ``Dense`` layer of one unit with
-            a sigmoid, and takes what ``images.prepare`` returns.
-        photo: uint8 (rows, cols, 3), of a size that the model takes.
+            a sigmoid.
+        photo: As above.
         classes: What answers under and over 0.5 mean.
-
-    Raises:
-        ValueError: The model ends in another way, or the photo does not fit it.
     """
-    from helpers.quiet import keras
-
-    tail = [*walk(model).items()][-2:]
-    kinds = keras.layers.GlobalAveragePooling2D, keras.layers.Dense
-    fits = len(tail) == 2 and all(isinstance(tail[k][1], kinds[k]) for k in (0, 1))
-    if not fits or tail[1][1].units != 1:
-        raise ValueError(f"{model.name} does not end with the mean of its maps and one dense unit")
-    (pool, _), (_, dense) = tail
-    maps = activations.feature_maps(model, images.prepare(photo), pool, "input")[pool][0]
-    weights, bias = np.asarray(dense.kernel)[:, 0], 0.0 if dense.bias is None else dense.bias[0]
-    terms = maps * weights
-
-    def draw(rank: int) -> Picture:
-        return decisions.decision(photo, terms, float(bias), rank, classes)
-
-    last = min(decisions.SHOWN, len(weights))
+    maps, kernel, biases = attribution.averaged_maps(model, images.prepare(photo))
+    if kernel.shape[1] != 1:
+        raise ValueError(f"{model.name} answers with {kernel.shape[1]} numbers, not one dense unit")
+    terms, bias = maps[0] * kernel[:, 0], float(biases[0])
+    draw = partial(plots.decision, photo, terms, bias, classes=classes)
+    last = min(decisions.SHOWN, len(kernel))
     return Explorer({"rank": slider("Channel's rank", last, 1, minimum=1)}, draw, "What decides")

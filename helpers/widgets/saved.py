@@ -13,7 +13,7 @@ from typing import Any
 import ipywidgets
 import numpy as np
 
-from helpers.widgets import browser
+from helpers.plots import browser
 
 #: Most pictures that are saved, and most bytes of the page.
 STATES, BYTES = 400, 6_000_000
@@ -60,7 +60,7 @@ def save(explorer: Any, folder: str | Path) -> Path:
 
 
 def collect(
-    explorer: Any, most: int = 0, most_bytes: int = 0
+    explorer: Any, most: int | None = None, most_bytes: int | None = None
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """All that a page shows of an explorer, as JSON takes it, and its files by name.
 
@@ -71,11 +71,13 @@ def collect(
     """
     most, most_bytes, drawn = most or STATES, most_bytes or BYTES, {}
     while True:
-        choices, picked = _choices(explorer, most)
-        states, files = _data(explorer, choices, len(picked), drawn)
+        choices, thinned = _choices(explorer, most)
+        states, files = _data(explorer, choices, drawn)
         size = len(json.dumps(states)) + sum(4 * len(each) // 3 for each in files.values())
         if size <= most_bytes or most < 4:
-            return {**states, "note": _note(explorer, picked)}, files
+            labels = ", ".join(explorer.controls[name].description for name in thinned)
+            note = f"Not every value was saved of: {labels}." if thinned else ""
+            return {**states, "note": note}, files
         most = int(min(len(states["pictures"]), most) * max(most_bytes / size, 0.4) * 0.95)
 
 
@@ -90,86 +92,76 @@ def style() -> str:
     return "".join((_HERE / name).read_text("utf-8") for name in ("panels.css", "saved.css"))
 
 
-def _choices(explorer: Any, most: int) -> tuple[dict[str, list], dict[str, int]]:
-    """For the values of the controls before, in JSON, those to save of the next one.
+def _choices(explorer: Any, most: int) -> tuple[dict[tuple, list], list[str]]:
+    """For the values of the controls before, as the browser knows them, those to save of the next.
 
-    Also how many values of each control at most, where all would be more than ``most`` pictures.
+    Also the names of the controls that lack some, where all would be more than ``most`` pictures.
     """
-    picked = {name: 10**6 for name in explorer.controls}
+    controls = explorer.controls
+    picked: dict[str, int] = {}  # how many values at most, of controls that lack some
     while True:
-        choices = dict(_walk(explorer, picked, []))
-        last = [k for k in choices if len(json.loads(k)) == len(picked) - 1]
-        if sum(len(choices[key]) for key in last) <= most:
-            return choices, picked
-        longest = dict.fromkeys(picked, 0)
-        for key, values in choices.items():
-            name = list(picked)[len(json.loads(key))]
+        choices = dict(_walk(explorer, picked, ()))
+        longest, pictures = dict.fromkeys(controls, 0), 0
+        for before, values in choices.items():
+            name = list(controls)[len(before)]
             longest[name] = max(longest[name], len(values))
-        numbers = [n for n in picked if isinstance(explorer.controls[n], ipywidgets.IntSlider)]
-        thin = [name for name in numbers if longest[name] > 2] or list(picked)
+            pictures += len(values) * (len(before) == len(controls) - 1)
+        if pictures <= most:
+            return choices, [name for name in controls if name in picked]
+        numbers = [n for n in controls if isinstance(controls[n], ipywidgets.IntSlider)]
+        thin = [name for name in numbers if longest[name] > 2] or list(controls)
         name = max(thin, key=longest.__getitem__)
         picked[name] = max(longest[name] * 3 // 4, 1)
 
 
-def _walk(explorer: Any, picked: dict[str, int], before: list) -> Iterator[tuple[str, list]]:
-    name, control = list(explorer.controls.items())[len(before)]
-    values = explorer.known(before)
-    every = explorer.choices(name, values)
-    places = np.linspace(0, len(every) - 1, min(len(every), picked[name])).round().astype(int)
-    now = getattr(control, "index", control.value)
-    if now in every and len(places) > 2:  # where it begins is saved, in a neighbor's place
+def _walk(
+    explorer: Any, picked: dict[str, int], before: tuple
+) -> Iterator[tuple[tuple, list[int]]]:
+    place = len(before)
+    name, now = list(explorer.controls)[place], explorer.now[place]
+    every = explorer.choices(name, explorer.known(before))
+    count = min(len(every), picked.get(name, len(every)))
+    places = np.linspace(0, len(every) - 1, count).round().astype(int)
+    if now in every and count > 2:  # where it begins is saved, in a neighbor's place
         near = np.abs(places[1:-1] - every.index(now)).argmin() + 1
         places[near] = places[near] if now in (every[0], every[-1]) else every.index(now)
     chosen = [every[k] for k in places]
-    if len(chosen) < 2:  # as it is now, if that is among them
-        chosen = [v for v in every if explorer.known([*before, v])[name] == control.value][:1]
-        chosen = chosen or every[:1]
-    yield json.dumps(before, separators=(",", ":")), chosen
-    if len(before) + 1 < len(explorer.controls):
+    if count < 2:  # as it is now, if that is among them
+        chosen = [now] if now in every else every[:1]
+    yield before, chosen
+    if place + 1 < len(explorer.controls):
         for value in chosen:
-            yield from _walk(explorer, picked, [*before, value])
+            yield from _walk(explorer, picked, (*before, value))
 
 
-def _data(explorer: Any, choices: dict[str, list], depth: int, drawn: dict) -> tuple[dict, dict]:
+def _data(explorer: Any, choices: dict[tuple, list], drawn: dict) -> tuple[dict, dict]:
     """Pictures, panels and controls as JSON takes them, and files; ``drawn`` keeps pictures."""
-    pictures, panels, files, numbers = {}, {}, {}, {}
-    for key, values in choices.items():
-        before = json.loads(key)
-        for known in [[*before, v] for v in values] if len(before) == depth - 1 else []:
-            name = json.dumps(known, separators=(",", ":"))
-            if name not in drawn:
-                drawn[name] = browser.described(explorer.draw(**explorer.known(known)))
-            picture, data = drawn[name]
+    pictures, numbers, files = {}, {}, {}  # a panel that several pictures share has one number
+    for before, values in choices.items():
+        for known in [(*before, v) for v in values] if len(before) == len(explorer.now) - 1 else []:
+            if known not in drawn:
+                drawn[known] = browser.described(explorer.draw(**explorer.known(known)))
+            picture, data = drawn[known]
             files |= data
-            picture = {**picture, "rows": [[[*column] for column in r] for r in picture["rows"]]}
-            for row in picture["rows"]:
-                for column in row:
-                    for k, panel in enumerate(column):
-                        number = numbers.setdefault(json.dumps(panel), len(numbers))
-                        panels[number] = panel
-                        column[k] = number
-            pictures[name] = picture
-    controls = []
-    for name, control in explorer.controls.items():
+            rows = [
+                [[numbers.setdefault(json.dumps(panel), len(numbers)) for panel in column]
+                 for column in row] for row in picture["rows"]
+            ]  # fmt: skip
+            pictures[explorer.key(known)] = {**picture, "rows": rows}
+    controls, first = [], ()
+    for (name, control), now in zip(explorer.controls.items(), explorer.now, strict=True):
         kind = "menu" if isinstance(control, ipywidgets.Dropdown) else "slider"
-        spec = {"name": name, "label": control.description, "kind": kind}
+        spec = {"name": name, "label": control.description, "kind": kind, "value": now}
         if hasattr(control, "index"):
             spec["options"] = [str(words) for words, _ in control._options_full]
-        controls.append({**spec, "value": getattr(control, "index", control.value)})
-    states = {"title": explorer.title, "controls": controls, "choices": choices}
-    states |= {"pictures": pictures, "panels": panels, "first": _nearest(controls, choices)}
+        controls.append(spec)
+        first = (*first, min(choices[first], key=lambda value, now=now: abs(value - now)))
+    states = {
+        "title": explorer.title,
+        "controls": controls,
+        "choices": {explorer.key(before): values for before, values in choices.items()},
+        "pictures": pictures,
+        "panels": {number: json.loads(panel) for panel, number in numbers.items()},
+        "first": explorer.key(first),
+    }
     return states, files
-
-
-def _nearest(controls: list[dict], choices: dict[str, list]) -> str:
-    """The key of the saved picture that is nearest to the controls' present values."""
-    key: list = []
-    for spec in controls:
-        values = choices[json.dumps(key, separators=(",", ":"))]
-        key.append(min(values, key=lambda value: abs(value - spec["value"])))
-    return json.dumps(key, separators=(",", ":"))
-
-
-def _note(explorer: Any, picked: dict[str, int]) -> str:
-    thinned = [explorer.controls[name].description for name, count in picked.items() if count < 1e6]
-    return f"Not every value was saved of: {', '.join(thinned)}." if thinned else ""

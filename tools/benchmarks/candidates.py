@@ -10,7 +10,8 @@ import numpy as np
 import subject
 from PIL import Image
 
-from helpers.widgets import Explorer, browser
+from helpers.plots import browser
+from helpers.widgets import Explorer
 
 _makers: dict = {}
 
