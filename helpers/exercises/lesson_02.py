@@ -20,24 +20,23 @@ def new_layer(answer: Any, model: Any) -> judges.Judgement:
     """How many numbers one filter of a Conv2D(32, 5) after block3_pool has."""
     depth = find(model, "block3_pool").output.shape[-1]
     weights = 5 * 5 * depth
-    return judges.number(
-        answer,
-        weights + 1,
-        f"block3_pool hands on {depth} channels: 5 × 5 × {depth} = {weights:,} weights and 1 bias.",
-        mistakes={
-            weights: "Those are its weights. What is added once to each dot product?",
-            32 * (weights + 1): "That is the whole layer, which has 32 such filters.",
-            32 * weights: "That is the whole layer's kernel. How much of it is one filter's?",
-            3 * 3 * depth + 1: "The new filters are not 3 × 3.",
-            5 * 5 * 32 + 1: "32 is how many filters there are, not how deep each of them is.",
-            5 * 5 * 3 + 1: "Only the first layer looks at 3 channels.",
-            weights + depth: "The bias is added once, when the channels are summed already.",
-            weights + 32: "The layer has 32 biases; one of its filters has one.",
-            5 * 5 + 1: "That is a filter over a single channel. How many come in here?",
-            5 * 5 * 2 * depth + 1: "That many channels leave block 4. How many leave block3_pool?",
-        },
-        otherwise="How many rows, columns and channels does it cover, and what is added?",
+    mistakes = {
+        weights: "Those are its weights. What is added once to each dot product?",
+        32 * (weights + 1): "That is the whole layer, which has 32 such filters.",
+        32 * weights: "That is the whole layer's kernel. How much of it is one filter's?",
+        3 * 3 * depth + 1: "The new filters are not 3 × 3.",
+        5 * 5 * 32 + 1: "32 is how many filters there are, not how deep each of them is.",
+        5 * 5 * 3 + 1: "Only the first layer looks at 3 channels.",
+        weights + depth: "The bias is added once, when the channels are summed already.",
+        weights + 32: "The layer has 32 biases; one of its filters has one.",
+        5 * 5 + 1: "That is a filter over a single channel. How many come in here?",
+        5 * 5 * 2 * depth + 1: "That many channels leave block 4. How many leave block3_pool?",
+    }
+    because = (
+        f"block3_pool hands on {depth} channels: 5 × 5 × {depth} = {weights:,} weights, 1 bias."
     )
+    otherwise = "How many rows, columns and channels does it cover, and what is added?"
+    return judges.number(answer, weights + 1, because, mistakes, otherwise=otherwise)
 
 
 def four_layers(number: int, model: Any) -> tuple[list[str], tuple[int, ...]]:
@@ -56,21 +55,17 @@ def which_map(answer: Any, number: int, model: Any) -> judges.Judgement:
     sides = [layer.output.shape[1] for layer in found]
     name, side = names[right - 1], sides[right - 1]
     where = f"Which layer has the kernel {shape}, and how large does the table say its maps are?"
-    mistakes = {k: f"Map {k} is {side} × {side}. {where}" for k, side in enumerate(sides, 1)}
-    return judges.number(
-        answer,
-        right,
-        f"{shape} is the kernel of {name}: its maps, as map {right}, have {side} squares a side.",
-        {side: "That is its size. Which of the maps has it?", **mistakes},
-        otherwise="The answer is the number above a map: 1, 2, 3 or 4.",
-    )
+    mistakes = {side: "That is its size. Which of the maps has it?"}
+    mistakes |= {k: f"Map {k} is {each} × {each}. {where}" for k, each in enumerate(sides, 1)}
+    because = f"{shape} is the kernel of {name}: map {right} has its {side} squares a side."
+    otherwise = "The answer is the number above a map: 1, 2, 3 or 4."
+    return judges.number(answer, right, because, mistakes, otherwise=otherwise)
 
 
 @judges.exercise
 def fold(answer: Callable | None, model: Any) -> judges.Judgement:
     """A function that folds batch normalization into the kernel and biases before it."""
-    draw = np.random.default_rng(0)
-    cases = []
+    draw, cases = np.random.default_rng(0), []
     for kernel, bias in (
         (draw.normal(size=(3, 3, 4, 4)), draw.normal(size=4)),
         kernel_and_bias(find_conv(model, "block1_conv2")),

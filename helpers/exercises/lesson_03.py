@@ -18,24 +18,20 @@ def mid_gray(answer: Any, kernel: np.ndarray, f: int) -> judges.Judgement:
     """Scaled to 0–1 by itself: which weight of filter f gets the brightness 0.5?"""
     one = kernel[..., f].astype(float)
     low, high = one.min(), one.max()
-    return judges.number(
-        answer,
-        (low + high) / 2,
-        f"It is halfway between {low:.5f} and {high:.5f}; 0 is not.",
-        {
-            0.0: "It would be, if 0 were mid-gray; here the smallest and largest weight decide.",
-            0.5: "That is the brightness. Which weight is drawn with it?",
-            (high - low) / 2: "That is half the range. Start from the smallest weight and add it.",
-            -low / (high - low): "That is the brightness of a weight of 0: the question backward.",
-            one.mean(): "That is the mean of its weights; only the two extremes set the scale.",
-            np.median(one): "That is the median; only the two extremes set the scale.",
-            (kernel.min() + kernel.max()) / 2: "That is the layer's middle; take this filter's.",
-            (one[:, :, 0].min() + one[:, :, 0].max()) / 2: "That is slice 0 alone; a filter has "
-            "three slices, and they share its scale.",
-        },
-        tolerance=0.01,
-        otherwise="If you rounded, give three digits; if not, try the first hint.",
-    )
+    mistakes = {
+        0.0: "It would be, if 0 were mid-gray; here the smallest and largest weight decide.",
+        0.5: "That is the brightness. Which weight is drawn with it?",
+        (high - low) / 2: "That is half the range. Start from the smallest weight and add it.",
+        -low / (high - low): "That is the brightness of a weight of 0: the question backward.",
+        one.mean(): "That is the mean of its weights; only the two extremes set the scale.",
+        np.median(one): "That is the median; only the two extremes set the scale.",
+        (kernel.min() + kernel.max()) / 2: "That is the layer's middle; take this filter's.",
+        (one[:, :, 0].min() + one[:, :, 0].max()) / 2: "That is slice 0 alone; a filter has three "
+        "slices, and they share its scale.",
+    }
+    because = f"It is halfway between {low:.5f} and {high:.5f}; 0 is not."
+    otherwise = "If you rounded, give three digits; if not, try the first hint."
+    return judges.number(answer, (low + high) / 2, because, mistakes, 0.01, otherwise)
 
 
 def four_filters(number: int, kernel: np.ndarray) -> list[int]:
@@ -73,16 +69,13 @@ def stitched(answer: Callable | None) -> judges.Judgement:
         parts = slices.reshape(rows, cols, high, wide).transpose(order)
         return parts.reshape(rows * high, cols * wide)
 
-    def by_columns(slices: np.ndarray, grid: tuple) -> np.ndarray:
-        (_, high, wide), (rows, cols) = slices.shape, grid
-        parts = slices.reshape(cols, rows, high, wide).transpose(1, 2, 0, 3)
-        return parts.reshape(rows * high, cols * wide)
-
     mistakes = {
         lambda s, g: page(s, g, (0, 1, 2, 3)): "The numbers are only filled in: each slice is "
         "torn apart. Bring the rows inside a slice before the place along the line.",
         lambda s, g: page(s, g[::-1]): "The grid is (rows, cols); yours takes it as (cols, rows).",
-        by_columns: "Yours goes down the columns; slice 1 belongs to the right of slice 0.",
+        lambda s, g: page(
+            s[np.arange(len(s)).reshape(g[::-1]).T.ravel()], g
+        ): "Yours goes down the columns; slice 1 belongs to the right of slice 0.",
     }
     cases = [(np.arange(36).reshape(6, 2, 3), (2, 3)), (np.arange(54).reshape(6, 3, 3), (3, 2))]
     return judges.function(answer, cases, page, "Any grid, any size of slice.", mistakes)

@@ -70,9 +70,8 @@ def whose_map(answer: Any, model: Any, photo: np.ndarray, number: int) -> judges
 def slide(answer: Callable | None) -> judges.Judgement:
     """Judge a function of (channel, weights) that lays a 3×3 slice on every pixel, zeros around."""
 
-    def by(channel: np.ndarray, weights: np.ndarray, **how: Any) -> np.ndarray:
-        how = {"borderType": cv2.BORDER_CONSTANT} | how
-        return cv2.filter2D(channel, cv2.CV_64F, weights, **how)
+    def by(c: np.ndarray, w: np.ndarray, edge: int = cv2.BORDER_CONSTANT, **how: Any) -> np.ndarray:
+        return cv2.filter2D(c, cv2.CV_64F, w, borderType=edge, **how)
 
     random = np.random.default_rng(4)
     cases = [
@@ -85,8 +84,8 @@ def slide(answer: Callable | None) -> judges.Judgement:
         lambda c, w: by(c, w.T.copy()): "Rows and columns are swapped: i counts rows downward.",
         lambda c, w: by(c, w)[1:-1, 1:-1]: "Without zeros around it, the channel loses its rim.",
         (
-            lambda c, w: by(c, w, borderType=cv2.BORDER_REPLICATE),
-            lambda c, w: by(c, w, borderType=cv2.BORDER_REFLECT_101),
+            lambda c, w: by(c, w, cv2.BORDER_REPLICATE),
+            lambda c, w: by(c, w, cv2.BORDER_REFLECT_101),
         ): "Around the channel are zeros, not its own edge once more.",
         lambda c, w: by(np.pad(c, 1, mode="wrap"), w)[1:-1, 1:-1]: "What is shifted out on one "
         "side, as np.roll does it, comes back on the other; zeros belong there.",

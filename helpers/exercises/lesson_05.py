@@ -21,22 +21,19 @@ def field_of_vgg19(answer: Any, model: Any) -> judges.Judgement:
     fields = [receptive_field(model, f"block{number}_conv3") for number in (3, 4, 5)]
     size, steps = fields[-1].size[0], [field.stride[0] for field in fields]
     sums = " + ".join(f"2 · {step}" for step in steps)
-    return judges.number(
-        answer,
-        size + 2 * sum(steps),
-        f"{size} + {sums}: each new convolution adds 2 steps, and a step is longer in each block.",
-        {
-            size: "That is VGG16's. With every new convolution the last one sees further.",
-            size + 2 * len(steps): "Beyond a pool, a step is longer than one pixel.",
-            size + sum(steps): "A 3 × 3 kernel reaches one step further on *each* side. (And a "
-            "field may well be wider than the photo.)",
-            size + 3 * sum(steps): "A window of 3 adds 3 − 1 steps: its middle was seen before.",
-            size + 4 * sum(steps): "The pool comes later, so it does not double this step yet.",
-            size + 2 * steps[-1]: "That is one new convolution; there are three.",
-            size + 2 * sum(steps[1:]): "What the one in block 3 adds, all later fields have, too.",
-        },
-        otherwise="What does each of the three new convolutions add? See the first hint.",
-    )
+    mistakes = {
+        size: "That is VGG16's. With every new convolution the last one sees further.",
+        size + 2 * len(steps): "Beyond a pool, a step is longer than one pixel.",
+        size + sum(steps): "A 3 × 3 kernel reaches one step further on *each* side. (And a field "
+        "may well be wider than the photo.)",
+        size + 3 * sum(steps): "A window of 3 adds 3 − 1 steps: its middle was seen before.",
+        size + 4 * sum(steps): "The pool comes later, so it does not double this step yet.",
+        size + 2 * steps[-1]: "That is one new convolution; there are three.",
+        size + 2 * sum(steps[1:]): "What the one in block 3 adds, all later fields have, too.",
+    }
+    because = f"{size} + {sums}: each new one adds 2 steps, and a step is longer in each block."
+    otherwise = "What does each of the three new convolutions add? See the first hint."
+    return judges.number(answer, size + 2 * sum(steps), because, mistakes, otherwise=otherwise)
 
 
 @judges.exercise
@@ -75,26 +72,20 @@ def dead_on_all(answer: Callable | None) -> judges.Judgement:
     """A function of maps (photos, rows, cols, channels): how many channels are 0 on all photos?"""
     some = np.zeros((2, 3, 4, 6))
     some[0, 1, 2, :2], some[1, 0, 3, 1:4] = 2.0, (1e-7, 1e-7, 3.0)  # weak sparks: not dead
-    return judges.function(
-        answer,
-        [(some,), (np.ones((1, 2, 2, 4)),), (np.zeros((3, 2, 2, 6)),)],
-        lambda maps: len(dead_channels(maps)),
-        "A channel is dead on all photos if no position of any photo answers.",
-        {
-            lambda maps: (maps < 1e-3).all((0, 1, 2)).sum(): "A weak activation is not 0: leave "
-            "out thresholds and rounding.",
-            lambda maps: (
-                maps == 0
-            ).sum(): "Those are all zeros. Which channels have nothing else?",
-            lambda maps: maps.any((0, 1, 2)).sum(): "Those are the channels that do answer.",
-            lambda maps: (maps == 0).all((1, 2)).sum(): "That counts each photo by itself: the "
-            "axis of the photos is missing.",
-            lambda maps: (maps == 0).any((0, 1, 2)).sum(): "A single 0 is enough for any; use all.",
-            lambda maps: (maps == 0).all((1, 2)).any(0).sum(): "Those are dead on some photo. "
-            "How many are on every one?",
-            lambda maps: (maps[0] == 0).all((0, 1)).sum(): "That is the first photo only.",
-            lambda maps: (maps == 0).all((0, 1)).sum(): "One axis is missing: photos, rows, cols.",
-            lambda maps: (maps == 0).all((0, 1, 2)).mean(): "That is their share, not how many.",
-            dead_channels: "Those are the channels' numbers. How many are there?",
-        },
-    )
+    mistakes = {
+        lambda maps: (maps < 1e-3).all((0, 1, 2)).sum(): "A weak activation is not 0: leave out "
+        "thresholds and rounding.",
+        lambda maps: (maps == 0).sum(): "Those are all zeros. Which channels have nothing else?",
+        lambda maps: maps.any((0, 1, 2)).sum(): "Those are the channels that do answer.",
+        lambda maps: (maps == 0).all((1, 2)).sum(): "That counts each photo by itself: the axis of "
+        "the photos is missing.",
+        lambda maps: (maps == 0).any((0, 1, 2)).sum(): "A single 0 is enough for any; use all.",
+        lambda maps: (maps == 0).all((1, 2)).any(0).sum(): "Those are dead on some photo. On all?",
+        lambda maps: (maps[0] == 0).all((0, 1)).sum(): "That is the first photo only.",
+        lambda maps: (maps == 0).all((0, 1)).sum(): "One axis is missing: photos, rows, cols.",
+        lambda maps: (maps == 0).all((0, 1, 2)).mean(): "That is their share, not how many.",
+        dead_channels: "Those are the channels' numbers. How many are there?",
+    }
+    cases = [(some,), (np.ones((1, 2, 2, 4)),), (np.zeros((3, 2, 2, 6)),)]
+    because = "A channel is dead on all photos if no position of any photo answers."
+    return judges.function(answer, cases, lambda m: len(dead_channels(m)), because, mistakes)

@@ -19,20 +19,17 @@ def cats_called_cat(
     """How many cats are called cats at a threshold, for probabilities of "dog" and labels (n,)."""
     cats, called = labels == 0, dogs > threshold
     right = int(np.sum(cats & ~called))
-    return judges.number(
-        answer,
-        right,
-        f"{right} of the {cats.sum()} cats have a probability of dog up to {threshold}.",
-        {
-            np.sum(cats & called): "Those are the cats that are called dogs now.",
-            np.sum(cats & (dogs <= 0.5)): f"That is for 0.5; the threshold is {threshold} now.",
-            np.sum(called == ~cats): "Those are all photos called rightly, dogs included.",
-            np.sum(~cats & called): "Those are the dogs that are called dogs.",
-            np.sum(~cats & ~called): "Those are the dogs that are called cats.",
-            np.sum(~called): "Those are all photos called cat, dogs among them.",
-            right / cats.sum(): "That is their share; how many are they?",
-        },
-    )
+    mistakes = {
+        np.sum(cats & called): "Those are the cats that are called dogs now.",
+        np.sum(cats & (dogs <= 0.5)): f"That is for 0.5; the threshold is {threshold} now.",
+        np.sum(called == ~cats): "Those are all photos called rightly, dogs included.",
+        np.sum(~cats & called): "Those are the dogs that are called dogs.",
+        np.sum(~cats & ~called): "Those are the dogs that are called cats.",
+        np.sum(~called): "Those are all photos called cat, dogs among them.",
+        right / cats.sum(): "That is their share; how many are they?",
+    }
+    because = f"{right} of the {cats.sum()} cats have a probability of dog up to {threshold}."
+    return judges.number(answer, right, because, mistakes)
 
 
 def pool_riddle(

@@ -28,23 +28,18 @@ def ranked(answer: Callable | None) -> judges.Judgement:
         return maps.max(axis=(1, 2))
 
     truth = by(highest)
-    return judges.function(
-        answer,
-        cases,
-        truth,
-        "One number for each photo, its map's highest, sorted from the top.",
-        {
-            by(highest, 1): "Those are the weakest: argsort sorts upward.",
-            lambda *case: truth(*case)[::-1]: "The right photos, but the strongest comes last.",
-            by(lambda maps: maps.mean(axis=(1, 2))): "That ranks by the map's mean, which a "
-            "single strong place hardly moves. Take the highest.",
-            lambda maps, _, count: np.argsort(-maps.max(axis=(1, 2, 3)))[:count]: "That takes the "
-            "highest over all channels; choose the channel first.",
-            lambda maps, channel, count: np.sort(highest(maps[..., channel]))[::-1][:count]: (
-                "Those are the activations. Return the photos' numbers."
-            ),
-        },
-    )
+    mistakes = {
+        by(highest, 1): "Those are the weakest: argsort sorts upward.",
+        lambda *case: truth(*case)[::-1]: "The right photos, but the strongest comes last.",
+        by(lambda maps: maps.mean(axis=(1, 2))): "That ranks by the map's mean, which a single "
+        "strong place hardly moves. Take the highest.",
+        lambda maps, _, count: np.argsort(-maps.max(axis=(1, 2, 3)))[:count]: "That takes the "
+        "highest over all channels; choose the channel first.",
+        lambda maps, channel, count: np.sort(highest(maps[..., channel]))[::-1][:count]: "Those "
+        "are the activations. Return the photos' numbers.",
+    }
+    because = "One number for each photo, its map's highest, sorted from the top."
+    return judges.function(answer, cases, truth, because, mistakes)
 
 
 def riddle(number: int, scan: Scan, layer: str = "block2_conv2") -> tuple[int, list[int]]:
@@ -69,17 +64,13 @@ def same_channel(answer: Any, number: int, scan: Scan) -> judges.Judgement:
 def lucky_channels(answer: Any, model: Any, layer: str = "block4_conv3") -> judges.Judgement:
     """How many of a layer's channels pass a test at 5% by luck."""
     count = output_shape(find(model, layer))[-1]
-    return judges.number(
-        answer,
-        0.05 * count,
-        f"5% of {count}: about {0.05 * count:.0f} names, all of them luck.",
-        {
-            0.05: "That is the share. How many channels is it?",
-            5: f"5% means 5 of 100; there are {count}.",
-            0: "Luck passes such a test in 5% of cases, and it is tried very often.",
-            count: "Each of them passes in only 5% of cases.",
-            0.95 * count: "Those are the ones that luck does not pass.",
-            0.05 / count: "Dividing makes each test stricter; it does not count what passes.",
-        },
-        tolerance=0.025,
-    )
+    mistakes = {
+        0.05: "That is the share. How many channels is it?",
+        5: f"5% means 5 of 100; there are {count}.",
+        0: "Luck passes such a test in 5% of cases, and it is tried very often.",
+        count: "Each of them passes in only 5% of cases.",
+        0.95 * count: "Those are the ones that luck does not pass.",
+        0.05 / count: "Dividing makes each test stricter; it does not count what passes.",
+    }
+    because = f"5% of {count}: about {0.05 * count:.0f} names, all of them luck."
+    return judges.number(answer, 0.05 * count, because, mistakes, tolerance=0.025)

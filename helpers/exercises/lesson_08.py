@@ -21,25 +21,19 @@ progress = judges.progress
 def more_than(answer: Any, chance: Sequence[float], least: float = 0.05) -> judges.Judgement:
     """Above which value does a trained network differ from these values of chance?"""
     low, high, mean = min(chance), max(chance), float(np.mean(chance))
-    width = high - low
-    margin = max(least, width)
-    return judges.number(
-        answer,
-        high + margin,
-        f"They spread from {low:g} to {high:g}, by {width:.2g}, which is more than {least:g}: "
-        f"{high:g} + {margin:.2g} = {high + margin:.2g}.",
-        {
-            high: "That is the end of the range. The rule asks for a margin beyond it.",
-            high + least: f"{least:g} is the least margin; these five values spread by more.",
-            high + least + width: "The margin is the larger of the two, not their sum.",
-            margin: "That is the margin. From where is it counted?",
-            mean + margin: "The margin is counted from the highest of the five, not from the mean.",
-            mean + least: "Count from the highest of the five, and look at how far they spread.",
-            low - margin: "Below that, trained would be *less* than chance. What is more?",
-        },
-        tolerance=1e-6,
-        otherwise="Take the highest of the five; then ask the rule for the margin.",
-    )
+    margin = max(least, width := high - low)
+    mistakes = {
+        high: "That is the end of the range. The rule asks for a margin beyond it.",
+        high + least: f"{least:g} is the least margin; these five values spread by more.",
+        high + least + width: "The margin is the larger of the two, not their sum.",
+        margin: "That is the margin. From where is it counted?",
+        mean + margin: "The margin is counted from the highest of the five, not from the mean.",
+        mean + least: "Count from the highest of the five, and look at how far they spread.",
+        low - margin: "Below that, trained would be *less* than chance. What is more?",
+    }
+    because = f"The margin is {margin:.2g}, the larger one: {high:g} + {margin:.2g} = {high + margin:.2g}."
+    otherwise = "Take the highest of the five; then ask the rule for the margin."
+    return judges.number(answer, high + margin, because, mistakes, 1e-6, otherwise)
 
 
 def line_up(model: Any, photo: np.ndarray, number: int, layer: str = "block3_conv1") -> Picture:
@@ -93,9 +87,7 @@ def permuted(answer: Callable | None) -> judges.Judgement:
         return float(np.mean((first * second).sum(axis=0) / length))
 
     def each(change: Callable) -> Callable:
-        return lambda first, second, orders: np.array(
-            [agreement(*change(first, second, order)) for order in orders]
-        )
+        return lambda a, b, orders: np.array([agreement(*change(a, b, order)) for order in orders])
 
     random, cases = np.random.default_rng(8), []
     for subjects, times in ((5, 3), (6, 4), (7, 2)):
@@ -103,18 +95,15 @@ def permuted(answer: Callable | None) -> judges.Judgement:
         orders = np.array([random.permutation(subjects) for _ in range(times)])
         cases.append((first, first + noise, orders))
     truth = each(lambda first, second, order: (first, second[order]))
-    return judges.function(
-        answer,
-        cases,
-        truth,
-        "Each order gives the second half's profiles to other subjects; what agreement is left, "
-        "chance alone brings.",
-        {
-            each(lambda first, second, _: (first, second)): "Every value is the true agreement: "
-            "each subject still meets itself. Shuffle one of the halves, not both alike.",
-            each(lambda first, second, order: (first, second[:, order])): "That shuffles the "
-            "channels. Subjects are the rows, the first axis.",
-            lambda *case: truth(*case).mean(): "Return one value for each order, not their mean.",
-            lambda *case: truth(*case).max(): "Return one value for each order, not the largest.",
-        },
+    mistakes = {
+        each(lambda first, second, _: (first, second)): "Every value is the true agreement: each "
+        "subject still meets itself. Shuffle one of the halves, not both alike.",
+        each(lambda first, second, order: (first, second[:, order])): "That shuffles the channels. "
+        "Subjects are the rows, the first axis.",
+        lambda *case: truth(*case).mean(): "Return one value for each order, not their mean.",
+        lambda *case: truth(*case).max(): "Return one value for each order, not the largest.",
+    }
+    because = (
+        "Each order mixes up the second half's subjects; the agreement that is left is chance."
     )
+    return judges.function(answer, cases, truth, because, mistakes)

@@ -16,23 +16,20 @@ progress = judges.progress
 @judges.exercise
 def windows(answer: Any, side: int = 80, window: int = 64) -> judges.Judgement:
     """How many different windows a jitter can show of a picture."""
-    play = side - window
-    places = play + 1
-    return judges.number(
-        answer,
-        places**2,
-        f"The window's upper edge can be at rows 0 to {places - 1}, that is {places} places, and "
-        f"its left edge as well: {places} · {places} = {places**2}.",
-        {
-            play**2: f"{play} pixels of play are {places} places: count row 0, too.",
-            places: "That is for one direction. The window moves down and across.",
-            play: "That is how far it can move in one direction. How many places is that?",
-            2 * places: "Each row goes with each col: multiply, don't add.",
-            side**2: "Those are all pixels, but a window has to lie within the picture.",
-            window**2: "Those are the pixels of one window. At how many places can it lie?",
-        },
-        otherwise="At which rows can the window's upper edge be? And how many are those?",
+    play, places = side - window, side - window + 1
+    mistakes = {
+        play**2: f"{play} pixels of play are {places} places: count row 0, too.",
+        places: "That is for one direction. The window moves down and across.",
+        play: "That is how far it can move in one direction. How many places is that?",
+        2 * places: "Each row goes with each col: multiply, don't add.",
+        side**2: "Those are all pixels, but a window has to lie within the picture.",
+        window**2: "Those are the pixels of one window. At how many places can it lie?",
+    }
+    because = (
+        f"Its upper edge can be at rows 0 to {play}, its left edge as well: {places} · {places}."
     )
+    otherwise = "At which rows can the window's upper edge be? And how many are those?"
+    return judges.number(answer, places**2, because, mistakes, otherwise=otherwise)
 
 
 @judges.exercise
@@ -48,24 +45,18 @@ def only(answer: Callable | None) -> judges.Judgement:
             maps[..., index].mean((1, 2)), np.delete(maps, index, -1).mean((1, 2))
         )
 
-    return judges.function(
-        answer,
-        cases,
-        by(lambda own, others: own - others.mean(1)),
-        "One number for each picture: how much more it excites this channel than the rest.",
-        {
-            by(lambda own, _: own): "That is `channel` itself. Take away what the others answer.",
-            by(lambda _, others: others.mean(1)): "That is the part to take away. From what?",
-            by(lambda own, others: own - np.c_[own, others].mean(1)): "The mean that you take away "
-            "holds the channel itself; leave it out.",
-            by(lambda own, others: others.mean(1) - own): "The sign is wrong: climbing on this "
-            "would silence the channel.",
-            by(lambda own, others: own - others.sum(1)): "Take away the mean of the others, not "
-            "their sum.",
-            by(lambda own, others: (own - others.mean(1)).mean()): "Return one number for each "
-            "picture, not one for all.",
-        },
-    )
+    truth = by(lambda own, others: own - others.mean(1))
+    mistakes = {
+        by(lambda own, _: own): "That is `channel` itself. Take away what the others answer.",
+        by(lambda _, others: others.mean(1)): "That is the part to take away. From what?",
+        by(lambda own, others: own - np.c_[own, others].mean(1)): "The mean that you take away "
+        "holds the channel itself; leave it out.",
+        lambda *case: -truth(*case): "The sign is wrong: climbing on this silences the channel.",
+        by(lambda own, others: own - others.sum(1)): "Take away the others' mean, not their sum.",
+        lambda *case: truth(*case).mean(): "Return one number for each picture, not one for all.",
+    }
+    because = "One number for each picture: how much more it excites this channel than the rest."
+    return judges.function(answer, cases, truth, because, mistakes)
 
 
 def riddle(number: int, scan: Scan, layer: str, units: Sequence[int]) -> tuple[int, list[int]]:

@@ -21,22 +21,18 @@ def adds_up(answer: Any, places: Any, bias: float) -> judges.Judgement:
     """The score of a class, from what each place adds and the class's bias."""
     places = np.asarray(places, float)
     mean, total, cut = places.mean(), places.sum(), np.maximum(places, 0)
-    return judges.number(
-        answer,
-        mean + bias,
-        f"The mean of {places.size} places is {mean:g}, the bias {bias:g}: {mean + bias:g}.",
-        {
-            mean: "That is the mean. What does the dense layer add at the end?",
-            total: "That is the sum. The head takes the mean, and then adds a bias.",
-            total + bias: "The head takes the mean over the places, not their sum.",
-            mean - bias: "The bias is added, not subtracted.",
-            cut.mean() + bias: "Negative places count, too: the head cuts nothing off.",
-            cut.sum() / np.count_nonzero(cut) + bias: "All places count, not the positive alone.",
-            (places.max() + bias, places.max()): "That is the strongest place alone. All places "
-            "count.",
-        },
-        otherwise="Take the mean over all places, then the bias.",
-    )
+    mistakes = {
+        mean: "That is the mean. What does the dense layer add at the end?",
+        total: "That is the sum. The head takes the mean, and then adds a bias.",
+        total + bias: "The head takes the mean over the places, not their sum.",
+        mean - bias: "The bias is added, not subtracted.",
+        cut.mean() + bias: "Negative places count, too: the head cuts nothing off.",
+        cut.sum() / np.count_nonzero(cut) + bias: "All places count, not the positive alone.",
+        (places.max() + bias, places.max()): "That is the strongest place alone. All places count.",
+    }
+    because = f"The mean of {places.size} places is {mean:g}, the bias {bias:g}: {mean + bias:g}."
+    otherwise = "Take the mean over all places, then the bias."
+    return judges.number(answer, mean + bias, because, mistakes, otherwise=otherwise)
 
 
 def four_maps(model: Any, photo: np.ndarray, number: int) -> tuple[dict[str, np.ndarray], str]:
@@ -91,20 +87,14 @@ def one_patch(answer: Callable | None) -> judges.Judgement:
     truth = each(lambda photo, spot, fill: laid_on(np.full_like(photo, fill), spot, photo))
     random = np.random.default_rng(10).random((8, 8, 3)).astype(np.float32)
     cases = [(random[:4, :4], 2, 0.5), (random[:4], 4, 0.25), (random[:6, :4, :1], 2, 0.75)]
-    return judges.function(
-        answer,
-        cases,
-        truth,
-        "Begin with nothing but fill, and put one patch of the photo back.",
-        {
-            each(laid_on): "That covers the patch. Cover everything else.",
-            lambda photo, *rest: truth(photo.swapaxes(0, 1), *rest).swapaxes(1, 2): "These go down "
-            "the columns; go along the rows, one after another.",
-            lambda photo, patch, _: truth(
-                photo, patch, 0
-            ): "What is covered has to be fill, not 0.",
-            lambda *case: truth(*case)[0]: "That is one patch alone. Return a batch of all.",
-            lambda photo, *rest: np.array([photo] * len(truth(photo, *rest))): "In the end nothing "
-            "is covered. Begin each round with an array of its own.",
-        },
-    )
+    mistakes = {
+        each(laid_on): "That covers the patch. Cover everything else.",
+        lambda photo, *rest: truth(photo.swapaxes(0, 1), *rest).swapaxes(1, 2): "These go down the "
+        "columns; go along the rows, one after another.",
+        lambda photo, patch, _: truth(photo, patch, 0): "What is covered has to be fill, not 0.",
+        lambda *case: truth(*case)[0]: "That is one patch alone. Return a batch of all.",
+        lambda photo, *rest: np.array([photo] * len(truth(photo, *rest))): "In the end nothing is "
+        "covered. Begin each round with an array of its own.",
+    }
+    because = "Begin with nothing but fill, and put one patch of the photo back."
+    return judges.function(answer, cases, truth, because, mistakes)

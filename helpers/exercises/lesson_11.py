@@ -16,21 +16,19 @@ progress = judges.progress
 @judges.exercise
 def photos_through_the_base(answer: Any, photos: int, epochs: int) -> judges.Judgement:
     """How many photos go through the base if each is changed anew in each epoch?"""
-    return judges.number(
-        answer,
-        photos * epochs,
-        f"{photos} photos in each of {epochs} epochs are {photos * epochs:,}, instead of {photos}: "
-        f"a changed photo has other features, so nothing can be kept.",
-        {
-            photos: "That is enough if no photo ever changes. Here each epoch brings new versions.",
-            epochs: "Those are the epochs. How many photos does each of them show?",
-            photos + epochs: "Each epoch shows every photo: don't add, multiply.",
-            2 * photos: "That is one changed version of each photo, kept for all epochs.",
-            2 * photos * epochs: "Only the training half is shown; the other half is held out.",
-            photos * (epochs + 1): "The photos as they are are not shown besides: only versions.",
-        },
-        otherwise="How many photos does one epoch show to the base?",
+    mistakes = {
+        photos: "That is enough if no photo ever changes. Here each epoch brings new versions.",
+        epochs: "Those are the epochs. How many photos does each of them show?",
+        photos + epochs: "Each epoch shows every photo: don't add, multiply.",
+        2 * photos: "That is one changed version of each photo, kept for all epochs.",
+        2 * photos * epochs: "Only the training half is shown; the other half is held out.",
+        photos * (epochs + 1): "The photos as they are are not shown besides: only versions.",
+    }
+    because = (
+        f"{photos} in each of {epochs} epochs: a changed photo has new features; none can be kept."
     )
+    otherwise = "How many photos does one epoch show to the base?"
+    return judges.number(answer, photos * epochs, because, mistakes, otherwise=otherwise)
 
 
 def four_maps(terms: np.ndarray, scores: np.ndarray, number: int) -> tuple[Picture, str]:
@@ -84,25 +82,15 @@ def split_by_breed(answer: Callable | None) -> judges.Judgement:
         (["sphynx_10", "sphynx_9", "birman_2", "american_bulldog_30", "american_bulldog_4"],),
     ]
     truth = split(breed)
-    return judges.function(
-        answer,
-        cases,
-        truth,
-        "All photos of a breed are on one side, and every second breed is held out.",
-        {
-            split(
-                breed, 0
-            ): "You hold out the first breed, the third …, not the second, the fourth.",
-            split(lambda name: name.split("_")[0]): "american_bulldog and "
-            "american_pit_bull_terrier are two breeds: cut at the *last* underscore.",
-            lambda names: ~truth(names): "True marks the photos that are held out.",
-            lambda names: truth(names).nonzero()[
-                0
-            ]: "Return True or False for each, not the places.",
-            lambda names: sorted({*map(breed, names)})[
-                1::2
-            ]: "Those are the breeds. Return True or False for each name.",
-            lambda names: np.arange(len(names)) % 2 == 1: "That alternates photos. Keep a breed "
-            "on one side.",
-        },
-    )
+    mistakes = {
+        split(breed, 0): "You hold out the first breed, the third …, not the second, the fourth.",
+        split(lambda name: name.split("_")[0]): "american_bulldog and american_pit_bull_terrier "
+        "are two breeds: cut at the *last* underscore.",
+        lambda names: ~truth(names): "True marks the photos that are held out.",
+        lambda names: truth(names).nonzero()[0]: "Return True or False for each, not the places.",
+        lambda names: sorted({*map(breed, names)})[1::2]: "Those are the breeds, not the photos.",
+        lambda names: np.arange(len(names)) % 2 == 1: "That alternates photos. Keep a breed on one "
+        "side.",
+    }
+    because = "All photos of a breed are on one side, and every second breed is held out."
+    return judges.function(answer, cases, truth, because, mistakes)
