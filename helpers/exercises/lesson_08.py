@@ -31,7 +31,7 @@ def more_than(answer: Any, chance: Sequence[float], least: float = 0.05) -> judg
         mean + least: "Count from the highest of the five, and look at how far they spread.",
         low - margin: "Below that, trained would be *less* than chance. What is more?",
     }
-    because = f"The margin is {margin:.2g}, the larger one: {high:g} + {margin:.2g} = {high + margin:.2g}."
+    because = f"The larger one is {margin:.2g}: {high:g} + {margin:.2g} = {high + margin:.2g}."
     otherwise = "Take the highest of the five; then ask the rule for the margin."
     return judges.number(answer, high + margin, because, mistakes, 1e-6, otherwise)
 

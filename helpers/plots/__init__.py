@@ -4,6 +4,11 @@ Most return a ``Picture``: panels and a caption (``panels``). A notebook shows i
 ``figure()`` is a matplotlib Figure (``page``). Some return a ``Panel``, for lessons that put
 several into a picture of their own. Nothing here shows a figure by itself, opens a file or changes
 matplotlib's global style.
+
+Everywhere ``photo`` is uint8 (rows, cols, 3), RGB; ``maps`` are what a layer makes of it, float
+(rows, cols, channels); a ``kernel`` is float (rows, cols, in, out); ``channel``, ``row``, ``col``
+count from 0; ``width`` is in pixels on the page, which has room for 1,000; ``name`` and ``title``
+are words on the page, and ``caption`` says what to see.
 """
 
 from helpers.plots.attribution import curves, heat_over_photo, score_sheet

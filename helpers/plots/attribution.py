@@ -31,13 +31,8 @@ def heat_over_photo(
     from black (0) to yellow. Each place is a square as large as its part of the photo, and the
     photo below is gray: all color is heat.
 
-    Args:
-        photo: uint8 (rows, cols, 3).
-        heats: By name, float (rows, cols) of any size.
-        opacity: How much of the heat covers the photo, 0–1; with 0 the photo is seen alone.
-        width: Pixels of each on the page.
-        caption: What to see.
-        limit: What has full color, for all heats; each one's own largest magnitude if left out.
+    ``heats`` are float (rows, cols) of any size, by name, and cover the photo by ``opacity``, 0–1.
+    Numbers as large as ``limit`` have full color; if left out, each heat's own largest magnitude.
     """
     shown = [Panel("the photo", photo, width=width)]
     colored = panels.signed if any(np.min(heat) < 0 for heat in heats.values()) else panels.heat
@@ -65,12 +60,8 @@ def score_sheet(
 ) -> Picture:
     """A class activation map as arithmetic: a number for each place; their mean and the bias.
 
-    Args:
-        photo: uint8 (rows, cols, 3); thin lines show which part each place stands for.
-        heat: float (rows, cols): what each place adds.
-        bias: The class's own number, added at the end.
-        name: The class.
-        width: Pixels of the photo and of the table, each.
+    Thin lines show which part of the photo each place of ``heat``, float (rows, cols), stands for;
+    ``bias`` is the number that the class of this name adds at the end.
     """
     rows, cols = heat.shape
     down, across = (np.linspace(0, length, count + 1) for length, count in
@@ -95,10 +86,8 @@ def curves(
 ) -> Figure:
     """Mean curves side by side: for each kind of curve a chart, for each heat a line.
 
-    Args:
-        found: By title of the chart and name of the heat, float (photos, steps).
-        ylabel: What the numbers are.
-        ticks: What the steps are called; if left out, they are shares of the pixels, 0 to 1.
+    ``found`` holds float (photos, steps) by title of the chart and name of the heat. ``ticks`` are
+    what the steps are called; if left out, they are shares of the pixels, 0 to 1.
     """
     figure = Figure(figsize=(10, 3.6), layout="constrained")
     axes = figure.subplots(1, len(found), sharey=True, squeeze=False)[0]

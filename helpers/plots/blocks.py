@@ -31,13 +31,8 @@ def map_grid(
 ) -> Panel:
     """Some of a layer's maps, eight in a row; channels that are 0 everywhere are empty, with a ×.
 
-    Args:
-        maps: The layer's maps of one photo.
-        title: What they are.
-        channels: Which ones to show, in this order; their numbers stand above them.
-        scale: One of ``brightness.SCALES``.
-        within: What to show black and brightest instead, as ``brightness.limits`` returns it.
-        **panel: More of what ``panels.tiles`` takes, such as ``bar`` or ``note``.
+    ``scale`` is one of ``brightness.SCALES``, or ``within`` what ``brightness.limits`` returned.
+    More, such as ``bar`` or ``note``, is for ``panels.tiles``.
     """
     every = mosaics.wall(maps, scale, within, side=57)
     return mosaics.grid(title, every, channels, columns=8, width=489, **panel)
@@ -74,12 +69,8 @@ def page(
 ) -> Picture:
     """A photo beside up to 64 of a layer's maps, or two photos, each above its own.
 
-    Args:
-        photos: One or two, by name.
-        layer: What ``summed_up`` returns for them.
-        channels: Which channels to show, in this order.
-        scale: One of those that the layer was summed up for.
-        which: What to call these channels.
+    There are one or two photos, by name. ``which`` is what to call the channels, and ``scale`` one
+    of those that the layer was summed up for.
     """
     which = f"{layer.name}, {which} of {layer.zeros.shape[1]}"
     dead = f"dead (×): {(layer.zeros[:, channels] == 1).all(axis=0).sum()} of {len(channels)}"

@@ -17,12 +17,9 @@ _SHADES = (1.0, 0.93, 0.82)  # how bright the front, the top and the right side 
 def box(at: Sequence[float], size: Sequence[float], faces: Sequence, edge: str = INK) -> list[Path]:
     """A box with its front to the reader: a path for each cell of its three faces.
 
-    Args:
-        at: (row, col) of the front's upper left corner.
-        size: (height, width, depth).
-        faces: Colors of the cells, uint8 (rows, cols, 3), of the front, of the top (its rows run
-            from front to back), and of the right side (its columns run from front to back).
-        edge: Color of the cells' edges.
+    The front's upper left corner is ``at`` (row, col), the size (height, width, depth). ``faces``
+    are the cells' colors, uint8 (rows, cols, 3), of the front, of the top (its rows run from front
+    to back), and of the right side (its columns run from front to back).
     """
     corner, back = np.asarray(at, float), size[2] * AWAY
     down, right = np.array([size[0], 0.0]), np.array([0.0, size[1]])
@@ -36,12 +33,8 @@ def cells(
 ) -> Iterator[Path]:
     """Colors (rows, cols, 3), 0 to 255, as a parallelogram: a path for each of its cells.
 
-    Args:
-        start: (row, col) of its corner.
-        across: (rows, cols) from there to the end of its first row.
-        along: The same to the end of its first column.
-        colors: What the cells are filled with.
-        edge: Color of their edges; each cell's own if left out.
+    From its corner, ``start`` (row, col), it is ``across`` (rows, cols) to the end of its first row
+    and ``along`` to the end of its first column. Without ``edge``, edges have their cell's color.
     """
     rows, cols = colors.shape[:2]
     for row, col in np.ndindex(rows, cols):

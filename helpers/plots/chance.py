@@ -27,13 +27,9 @@ def beside_chance(
 
     Of a single network the maps stand beside the filters.
 
-    Args:
-        found: By the name of the network, its first kernel, float (rows, cols, 3, filters) in BGR
-            order, or None to leave the filters out; and the layer's maps (rows, cols, channels).
-        layer: Whose maps these are.
-        columns: Filters and maps in a row, and as many rows of them.
-        width: Pixels of a network on the page.
-        caption: What to see.
+    ``found`` holds by the network's name its first kernel, whose 3 channels are in BGR order, or
+    None to leave the filters out; and the maps of the layer. ``columns`` of them stand in a row, in
+    as many rows.
     """
     every = []
     for name, (kernel, maps) in found.items():
@@ -92,9 +88,7 @@ def verdict_table(
 ) -> Figure:
     """All verdicts with all their numbers: a row for each property.
 
-    Args:
-        table: By property: what its n places are called, the numbers as ``clouds`` takes them, and
-            n verdicts.
+    By property: what its n places are called, numbers as ``clouds`` takes them, and n verdicts.
     """
     wide = max(len(names) for names, _, _ in table.values())
     pale = {"learned": (198, 220, 240), "sizes": (240, 228, 205)}

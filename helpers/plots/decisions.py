@@ -19,26 +19,22 @@ def decision(
 
     Brown places speak for the second class, teal ones for the first.
 
-    Args:
-        photo: uint8 (rows, cols, 3).
-        terms: float (rows, cols, channels): maps times weights. A channel adds its mean over the
-            places to the score; all of these and the bias are the score.
-        bias: Of the last layer.
-        rank: Which channel to enlarge; 1 is the one that adds or takes away most.
-        classes: What a score below 0 means, and one above.
+    ``terms`` are maps times weights, float (rows, cols, channels): each channel adds its mean over
+    the places, and with the last layer's ``bias`` these are the score. ``rank`` 1 enlarges the
+    channel that adds or takes away most.
     """
     adds = terms.mean(axis=(0, 1))
     order = np.argsort(-np.abs(adds), kind="stable")
     channel, score = order[rank - 1], float(adds.sum() + bias)
     yes = 1 / (1 + np.exp(-np.clip(score, -50, 50)))
-    array, scale = _signed(terms.sum(axis=2))
+    array, scale = panels.signed(terms.sum(axis=2))
     note = f"mean {number(adds.sum())}, bias {number(bias)}\nscore {number(score)}"
     every = Panel(f"all {len(adds)} channels", array, scale, 224, note=note)
-    array, scale = _signed(terms[:, :, channel])
+    array, scale = panels.signed(terms[:, :, channel])
     note = f"adds {number(adds[channel])} to the score"
     one = Panel(f"channel {channel}", array, scale, 224, note=note)
     few = order[:SHOWN]
-    small, scale = _signed(terms[:, :, few].transpose(2, 0, 1))
+    small, scale = panels.signed(terms[:, :, few].transpose(2, 0, 1))
     names = [f"{channel}: {number(adds[channel], '+.2f')}" for channel in few]
     title = f"the {len(few)} that count most"
     wall = panels.tiles(
@@ -52,7 +48,3 @@ def decision(
     )
     shown = Panel(called, panels.shrunk(photo, 224), width=224)
     return Picture([[shown, one], [every], wall], caption)
-
-
-def _signed(numbers: np.ndarray) -> tuple[np.ndarray, panels.Scale]:
-    return panels.signed(numbers, float(np.abs(numbers).max()) or 1.0)  # white where all is 0

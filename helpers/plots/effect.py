@@ -84,12 +84,7 @@ def filter_effect(
 
 
 def all_partials(decomposition: Decomposition, columns: int = 16) -> Panel:
-    """Every partial sum of a filter, sorted by its share of the work, the largest first.
-
-    Args:
-        decomposition: What ``convolution.decompose`` returned.
-        columns: Partial sums in a row.
-    """
+    """Every partial sum of a filter, sorted by its share of the work, the largest first."""
     order, shares = decomposition.by_share, decomposition.shares
     partials = panels.shrunk(decomposition.partials[:, :, order], 56)
     places, scale = panels.signed(partials, float(np.percentile(np.abs(partials), 99.8)))

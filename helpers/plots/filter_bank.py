@@ -18,11 +18,7 @@ _HEAD, _CUT, _TAIL = 4, 3, 2  # slices of a deep filter: shown, room for all oth
 def filter_boxes(kernel: np.ndarray, name: str, chosen: int = 0, limit: float = 0) -> Picture:
     """Slice 0 of all filters of a layer, and one filter enlarged as a box.
 
-    Args:
-        kernel: float (rows, cols, in, out).
-        name: The layer's name.
-        chosen: Which filter to enlarge.
-        limit: The weight whose color is full; 0 stands for ``filters.ranges(kernel).limit``.
+    The weight ``limit`` has full color; 0 stands for ``filters.ranges(kernel).limit``.
 
     Raises:
         ValueError: Another shape, NaN or infinity, or no such filter.

@@ -24,12 +24,8 @@ def photo_and_maps(
 ) -> Picture:
     """A photo, one of the maps that a layer makes of it, and the first 64 of them.
 
-    Args:
-        photo: uint8 (rows, cols, 3).
-        maps: float (rows, cols, channels).
-        name: The layer's name.
-        channel: Which map to enlarge and to frame, from 0 to 63.
-        wall: ``mosaics.wall(maps, side=TILE)``, if it is there already.
+    The map of ``channel`` is enlarged, and framed among the others. ``wall`` is
+    ``mosaics.wall(maps, side=TILE)``, if it is there already.
     """
     one, count = maps[:, :, channel], min(maps.shape[-1], 64)
     found = activations.one_map(one)
@@ -50,13 +46,7 @@ def photo_and_maps(
 
 
 def guesses(name: str, photo: np.ndarray, answers: Sequence[Guess]) -> Picture:
-    """A photo, and beside it a bar for each class that a network takes it for.
-
-    Args:
-        name: What to call the photo.
-        photo: uint8 (rows, cols, 3).
-        answers: What ``models.classify`` returned for it.
-    """
+    """A photo, and beside it a bar for each class that a network takes it for."""
     shares = {guess.name.split(",")[0]: guess.probability for guess in answers}
     every = panels.bars("what it is taken for: probability", shares, full=1, width=500, tall=36)
     return Picture([Panel(name, panels.shrunk(photo, 448), width=224), every])

@@ -63,13 +63,7 @@ def grid(
 ) -> Panel:
     """Some of a layer's maps as one panel: above each its channel's number.
 
-    Args:
-        title: What they are.
-        every: What ``wall`` returns, of all channels.
-        channels: Which ones to show, in this order.
-        columns: Maps in a row.
-        width: Pixels of the whole on the page.
-        **panel: More of what ``panels.tiles`` takes.
+    ``every`` is what ``wall`` returns, of all channels; ``channels`` are shown, in this order.
     """
     names = [str(channel) for channel in channels]
     return panels.tiles(title, every[0][channels], every[1], columns, width, names, **panel)

@@ -191,7 +191,7 @@ def signed(array: np.ndarray, limit: float | None = None) -> tuple[np.ndarray, S
     The limit is the largest magnitude by default; where there are larger ones, the scale says so.
     """
     largest = float(np.abs(array).max())
-    limit = largest if limit is None else limit
+    limit = (largest or 1.0) if limit is None else limit
     low, high = ("≤ −", "≥ +") if largest > limit else ("−", "+")
     words = number(limit, "#.2g")
     return places(array, -limit, limit), Scale(SIGNED, low + words, high + words, "0")
@@ -301,20 +301,14 @@ def bars(
     return Panel(title, width=width, size=size, marks=marks, left=left, note=note)
 
 
-def stitch(pictures: np.ndarray, columns: int, fill: int = NOTHING) -> np.ndarray:
-    """Pictures of one size in a grid, row by row; what is left over is filled.
+def stitch(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """Pictures of one size in a grid, row by row; what is left over is ``NOTHING``.
 
-    Args:
-        pictures: uint8 (count, rows, cols) or (count, rows, cols, 3).
-        columns: Pictures in a row, at least 1.
-        fill: For places left empty.
-
-    Returns:
-        uint8 (lines · rows, columns · cols) or (…, 3).
+    uint8 (count, rows, cols) → (lines · rows, columns · cols), or both with a last axis of 3.
     """
     count, rows, cols, *color = pictures.shape
     lines = -(-count // columns)
-    grid = np.full((lines * columns, rows, cols, *color), fill, np.uint8)
+    grid = np.full((lines * columns, rows, cols, *color), NOTHING, np.uint8)
     grid[:count] = pictures
     grid = grid.reshape(lines, columns, rows, cols, *color).swapaxes(1, 2)
     return grid.reshape(lines * rows, columns * cols, *color)

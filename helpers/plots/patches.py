@@ -21,12 +21,7 @@ def top_photos(
 ) -> Picture:
     """Up to nine photos that excite a unit most, with its field; beside them what it sees of each.
 
-    Args:
-        scan: A finished scan.
-        layer: A layer in it.
-        channel: From 0.
-        row: Only the unit at this row and ``col`` counts; None for anywhere in the map.
-        col: See ``row``.
+    With ``row`` and ``col`` only the unit there counts; without, any of the channel's map.
     """
     hits, field = scan[layer].exciting(channel, row, col), scan[layer].field
     names = [f"{rank}: {hit.value:.3g}" for rank, hit in enumerate(hits, 1)]

@@ -29,12 +29,8 @@ def layer_rows(
 ) -> Picture:
     """A grid of maps for each layer; channels that are 0 everywhere are empty, with a ×.
 
-    Args:
-        maps: By layer name, in the network's order.
-        channels: Which channels of each layer; all by default.
-        scale: One of ``brightness.SCALES``.
-        columns: Maps in a row of a grid.
-        width: Pixels of a grid on the page, which has room for 1,000.
+    The maps are by layer, in the network's order; ``channels`` says which to show of each, all by
+    default, ``columns`` of them in a row; ``scale`` is one of ``brightness.SCALES``.
     """
     shown, last = [], list(maps)[-1]
     for name, layer in maps.items():
@@ -69,14 +65,8 @@ def chosen_channel(
 
     The strongest unit is framed in the map, and what it sees in the photo.
 
-    Args:
-        photo: As the network takes it.
-        maps: The layer's maps of it.
-        layer: Its name.
-        channel: Which channel, from 0.
-        field: Receptive field of the layer's units.
-        scale: One of ``brightness.SCALES``.
-        every: ``mosaics.wall(maps, scale, side=SIDE)``, if it is there already.
+    ``photo`` is as the network takes it, ``field`` that of the layer's units, ``scale`` one of
+    ``brightness.SCALES``, and ``every`` ``mosaics.wall(maps, scale, side=SIDE)``, if it is there.
     """
     (rows, cols, count), plane = maps.shape, maps[:, :, channel]
     low, high = brightness.limits(maps if scale == "shared" else plane[:, :, np.newaxis], scale)

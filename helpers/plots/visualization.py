@@ -24,12 +24,8 @@ def picture_rows(
 ) -> Picture:
     """Rows of pictures below one another, one for each way of making them, or layer, or network.
 
-    Args:
-        rows: uint8 (n, side, side, 3) by the row's title; the same n for all.
-        names: Of the n pictures, written above each; or such names by the row's title.
-        notes: A line below a row, by its title.
-        width: Pixels of a row on the page.
-        caption: What to see.
+    ``rows`` are uint8 (n, side, side, 3) by title, with the same n for all. ``names``, n for all
+    rows or n by title, are written above the pictures, ``notes`` by title below a row.
     """
     column = []
     for title, pictures in rows.items():
@@ -49,12 +45,8 @@ def picture_beside_patches(
 ) -> Picture:
     """For each channel its picture, and below it patches of photos that excite it.
 
-    Args:
-        pictures: uint8 (n, side, side, 3).
-        scan: A scan of the layer.
-        layer: Its name.
-        hits: Up to nine for each of the n channels.
-        caption: What to see.
+    ``pictures`` are uint8 (n, side, side, 3); for each of the n channels there are up to nine hits
+    of a scan of the layer.
     """
     columns, width = [], 960 // len(hits) - 24
     for picture, (channel, best) in zip(pictures, hits.items(), strict=True):
@@ -68,11 +60,8 @@ def chosen_picture(
 ) -> Picture:
     """A layer's pictures in a sheet, one of them enlarged beside it.
 
-    Args:
-        pictures: uint8 (side, side, 3) by channel, of one side.
-        layer: The layer's name.
-        channel: Which one to enlarge.
-        made: Whether they were made beforehand.
+    ``pictures`` are uint8 (side, side, 3) by channel; ``made`` says whether they were made
+    beforehand.
     """
     channels = [*pictures]
     names = [str(number) for number in channels]
