@@ -1,7 +1,5 @@
 """Feature maps of a model, all layers in one pass, and numbers that sum them up."""
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Sequence
 from typing import Any, NamedTuple

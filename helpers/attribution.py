@@ -7,8 +7,6 @@ number before the last layer's softmax or sigmoid. A *heat* is float (rows, cols
 each place. What does not fit is a ValueError of one sentence.
 """
 
-from __future__ import annotations
-
 import weakref
 from collections.abc import Iterator
 from typing import Any

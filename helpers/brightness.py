@@ -9,8 +9,6 @@ standardized  each channel by itself: its mean to 128, one standard deviation to
 ============  ============================================================================
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

@@ -8,8 +8,6 @@ piles up. What a worker was at when it died is done again by another.
 The workers need the course's packages and its ``helpers``; docs/many_photos.md says how.
 """
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 import os

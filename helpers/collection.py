@@ -1,7 +1,5 @@
 """The course's own photos: 100 cats, 100 dogs and some 300 other things, under ``data/photos``."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 #: Where they lie: one folder for each group. The table ``photos.csv`` says what each photo shows,

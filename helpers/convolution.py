@@ -4,8 +4,6 @@ What deep learning calls a convolution is a cross-correlation: the kernel is lai
 it is, not flipped. ``cv2.filter2D`` does the same.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any

@@ -1,7 +1,5 @@
 """Many photos: files of a folder, the cats and dogs, measuring on them; decoded in threads."""
 
-from __future__ import annotations
-
 import itertools
 import math
 import os

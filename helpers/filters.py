@@ -6,8 +6,6 @@ input channel c. All functions that take a ``kernel`` refuse another shape, NaN 
 ValueError.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

@@ -5,8 +5,6 @@ square pictures, one for each of some channels, and ``made.json``, which says ho
 weights.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Sequence

@@ -6,8 +6,6 @@ under the name of its path: the layers and their weights are the same, nothing i
 inner tensor now depends on the input of the outer model. What comes before is left as it is.
 """
 
-from __future__ import annotations
-
 import functools
 import itertools
 import weakref

@@ -1,7 +1,5 @@
 """Photos: from a file, a sample's name or an array to what VGG16 expects."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import operator

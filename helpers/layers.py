@@ -1,7 +1,5 @@
 """What a model is made of: its layers, their shapes, parameters and multiply-adds."""
 
-from __future__ import annotations
-
 import math
 import numbers
 from collections.abc import Iterable

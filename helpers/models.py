@@ -1,7 +1,5 @@
 """The networks of the course, with weights in them or merely described."""
 
-from __future__ import annotations
-
 import functools
 import json
 import operator

@@ -8,8 +8,6 @@ Photos too many for one machine are cut into parts, which ``cluster`` spreads ov
 a number of whole groups, so the arithmetic is the same, and so is the ranking.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import itertools

@@ -5,8 +5,6 @@ stream while it is imported, whatever ``TF_CPP_MIN_LOG_LEVEL`` says. They mean n
 and would end up, machine-specific, in every notebook. Use ``from helpers.quiet import keras``.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import sys

@@ -1,7 +1,5 @@
 """Photos in the order in which they excite a channel: what a scan found, sorted when asked."""
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

@@ -4,8 +4,6 @@ Source: Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learn
 Norris & Sim 2019, "Computing receptive fields of convolutional neural networks", Distill.
 """
 
-from __future__ import annotations
-
 from typing import Any, NamedTuple
 
 import numpy as np

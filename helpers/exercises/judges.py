@@ -6,8 +6,6 @@ easily reached gets the reason why it is wrong; any other is told what to look a
 whether it is too large or too small.
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import functools

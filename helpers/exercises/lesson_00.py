@@ -1,7 +1,5 @@
 """Exercises of lesson 00."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Exercises of lesson 01."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from typing import Any

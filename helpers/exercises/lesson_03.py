@@ -1,7 +1,5 @@
 """Exercises of lesson 03: what a picture of a filter says, and what it hides."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

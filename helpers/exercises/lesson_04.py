@@ -1,7 +1,5 @@
 """Exercises of lesson 04: the arithmetic of one filter."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

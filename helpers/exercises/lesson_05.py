@@ -1,7 +1,5 @@
 """Lesson 05's exercises: receptive fields, maps without names, dead channels."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Exercises of lesson 06: a threshold, a pool recognized, and maps standardized without NaN."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

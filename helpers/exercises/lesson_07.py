@@ -1,7 +1,5 @@
 """Exercises of lesson 07: a ranking, a blind comparison, and luck."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

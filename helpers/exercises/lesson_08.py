@@ -1,7 +1,5 @@
 """Exercises of lesson 08: a rule, a line-up, and a permutation test."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Sequence
 from typing import Any

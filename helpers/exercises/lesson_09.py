@@ -1,7 +1,5 @@
 """Exercises of lesson 09: windows, an objective, and pictures matched to patches."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 

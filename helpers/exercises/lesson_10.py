@@ -1,7 +1,5 @@
 """Exercises of lesson 10: a score from its places, whose map is strongest, and one patch alone."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable
 from typing import Any

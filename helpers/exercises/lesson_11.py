@@ -1,7 +1,5 @@
 """Exercises of lesson 11: what augmentation costs, four maps, and a split by breed."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Lesson 10: heat over a photo, a score written out, curves of what was taken away."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import cv2

@@ -1,7 +1,5 @@
 """Boxes in oblique projection, made of paths."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Pictures for the browser: a description of the panels, and their arrays as the bytes of files."""
 
-from __future__ import annotations
-
 import io
 import zlib
 from collections.abc import Container

@@ -1,7 +1,5 @@
 """Lesson 08: trained networks beside chance, as pictures of one photo and as clouds of numbers."""
 
-from __future__ import annotations
-
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
 

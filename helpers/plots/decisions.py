@@ -1,7 +1,5 @@
 """Lesson 11: a score taken apart into what each channel adds to it."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from helpers.plots import panels

@@ -1,7 +1,5 @@
 """What a filter does to its input: channels × slices = partial sums, and what becomes of them."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

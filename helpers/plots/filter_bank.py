@@ -1,7 +1,5 @@
 """Lesson 02: all filters of a layer, and one of them as a box of rows × cols × channels."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from helpers import filters

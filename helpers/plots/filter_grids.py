@@ -3,8 +3,6 @@
 A ``kernel`` is float (rows, cols, in, out); a ``scale`` is one of ``filters.WEIGHT_SCALES``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Lesson 00: what a network takes photos for; one photo beside all the maps of one layer."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

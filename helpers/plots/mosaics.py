@@ -1,7 +1,5 @@
 """Many maps in one panel: scaled to brightness, stitched, dead ones marked."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Lesson 01: a whole network drawn to scale; one of its layers may be picked out."""
 
-from __future__ import annotations
-
 from itertools import groupby
 
 import cv2

@@ -1,7 +1,5 @@
 """Pictures: panels on a page, where each stands, and how matplotlib draws them."""
 
-from __future__ import annotations
-
 import io
 import textwrap
 from collections.abc import Sequence

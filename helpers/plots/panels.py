@@ -6,8 +6,6 @@ and columns: (0, 0) is the upper left corner of its first pixel, (rows, cols) th
 of its last. Marks are drawn over the array, so they are sharp at any size.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

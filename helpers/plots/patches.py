@@ -1,7 +1,5 @@
 """Lesson 07: the photos and the patches of photos that excite a unit most."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

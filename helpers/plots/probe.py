@@ -1,7 +1,5 @@
 """One number of a feature map, with all the arithmetic that leads to it."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

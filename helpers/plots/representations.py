@@ -3,8 +3,6 @@
 Photos are uint8 (rows, cols, 3), a layer's maps of one photo float (rows, cols, channels).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import cv2

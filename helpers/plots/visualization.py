@@ -1,7 +1,5 @@
 """Lesson 09: pictures that units would choose, in rows, beside best patches, and one enlarged."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

@@ -1,7 +1,5 @@
 """Files from the internet, fetched with care: bounded waits, and nothing half-written."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import shutil

@@ -7,8 +7,6 @@ this program does, ends after ``SECONDS`` at the latest, and prints for each lay
 its numbers lie. Reading them from there needs no library.
 """
 
-from __future__ import annotations
-
 import faulthandler
 import json
 import os

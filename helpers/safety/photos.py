@@ -1,7 +1,5 @@
 """Photos from anywhere, decoded to RGB: what is damaged, hostile or too large is refused."""
 
-from __future__ import annotations
-
 import io
 import warnings
 

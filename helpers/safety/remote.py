@@ -1,7 +1,5 @@
 """Photos on other machines: whatever fsspec can open by an address, such as ``s3://photos/1.jpg``."""
 
-from __future__ import annotations
-
 from typing import Any
 
 #: Bytes of a file that is read over a network, at most.

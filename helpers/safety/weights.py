@@ -4,8 +4,6 @@ Nothing here builds a model; ``models`` does. Files are read as plain arrays (no
 from a file, no link to another file), so a hostile file can at worst be refused.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

@@ -6,8 +6,6 @@ them. What is not there or does not fit, such as a layer, a filter or a photo of
 ValueError of one sentence.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from functools import lru_cache, partial

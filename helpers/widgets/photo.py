@@ -1,7 +1,5 @@
 """The reader's own photo, from a file or from a camera, for any explorer."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any

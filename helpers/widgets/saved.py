@@ -1,7 +1,5 @@
 """An explorer without a kernel: its pictures in a page that opens by a double click."""
 
-from __future__ import annotations
-
 import base64
 import html
 import json
