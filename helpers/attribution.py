@@ -14,16 +14,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from helpers import layers
 from helpers.activations import feature_maps
-from helpers.layers import (
-    check_index,
-    checked_batch,
-    model_input,
-    name_of,
-    output_shape,
-    sub_model,
-    walk,
-)
 from helpers.models import chance
 
 Output = int | tuple[int, ...]
@@ -56,7 +48,7 @@ def averaged_maps(model: Any, batch: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """
     from helpers.quiet import keras
 
-    every = walk(model).items()
+    every = layers.walk(model).items()
     tail = [(name, x) for name, x in every if not isinstance(x, keras.layers.Dropout)][-2:]
     if [type(x) for _, x in tail] != [keras.layers.GlobalAveragePooling2D, keras.layers.Dense]:
         ends = "does not end with the mean of its maps and one dense layer"
@@ -83,10 +75,10 @@ def grad_cam(
         (1, 15, 15)
     """
     if layer is None:
-        names = list(walk(model))
-        layer = next((k for k in names[::-1] if len(output_shape(k, model)) == 4), names[-1])
-    name = name_of(model, layer)
-    if len(output_shape(name, model)) != 4:
+        names = list(layers.walk(model))
+        layer = next((k for k in names[::-1] if len(layers.output_shape(k, model)) == 4), names[-1])
+    name = layers.name_of(model, layer)
+    if len(layers.output_shape(name, model)) != 4:
         raise ValueError(f"{name} gives no maps (rows, cols, channels); choose one that does")
     _, maps, weights = _run(model, batch, output, name)
     heat = np.einsum("nijk,nk->nij", maps, weights)
@@ -175,7 +167,7 @@ def _flattened(model: Any) -> Iterator[Any]:
 
 
 def _one(model: Any, photo: np.ndarray) -> np.ndarray:
-    batch = checked_batch(model, photo)
+    batch = layers.checked_batch(model, photo)
     if len(batch) != 1:
         raise ValueError(f"this takes one photo at a time, not {len(batch)}")
     return batch[0]
@@ -186,12 +178,13 @@ def _groups(every: Any) -> Iterator[Any]:
 
 
 def _number(model: Any, output: Output) -> int:
-    shape = output_shape(model.layers[-1])[1:]
+    shape = layers.output_shape(model.layers[-1])[1:]
     wanted = output if isinstance(output, tuple) else (output,)
     if len(wanted) != len(shape) or None in shape:
         raise ValueError(f"{model.name} answers with {shape}, so {output} names no number in it")
     pairs = zip(wanted, shape, strict=True)
-    return int(np.ravel_multi_index([check_index(*k, "output", model.name) for k in pairs], shape))
+    place = [layers.check_index(*pair, "output", model.name) for pair in pairs]
+    return int(np.ravel_multi_index(place, shape))
 
 
 def _run(model: Any, batch: np.ndarray, output: Output, layer: str | None = None) -> list:
@@ -199,7 +192,7 @@ def _run(model: Any, batch: np.ndarray, output: Output, layer: str | None = None
     kept, number = _passes.setdefault(model, {}), _number(model, output)
     if layer not in kept:
         kept[layer] = _compiled(model, layer)
-    found = [kept[layer](group, number) for group in _groups(checked_batch(model, batch))]
+    found = [kept[layer](group, number) for group in _groups(layers.checked_batch(model, batch))]
     return [np.concatenate(each) for each in zip(*found, strict=True)]
 
 
@@ -210,7 +203,7 @@ def _compiled(model: Any, layer: str | None) -> Any:
     from helpers.quiet import keras
 
     end = model.layers[-1]
-    name, inner = end.name, sub_model(model, [end.name, end.name if layer is None else layer])
+    name, inner = end.name, layers.sub_model(model, [end.name, layer or end.name])
 
     def run(batch: Any, number: Any) -> Any:
         with tf.GradientTape() as tape:
@@ -228,7 +221,7 @@ def _compiled(model: Any, layer: str | None) -> Any:
     while hasattr(end, "layers"):  # a head that is a model itself
         end = end.layers[-1]
     own = getattr(end, "activation", None)
-    shapes = tf.TensorSpec(model_input(model).shape, tf.float32), tf.TensorSpec((), tf.int32)
+    shapes = tf.TensorSpec(layers.model_input(model).shape, tf.float32), tf.TensorSpec((), tf.int32)
     try:  # while it is traced, the last layer hands on its sums
         if own in (keras.activations.softmax, keras.activations.sigmoid):
             end.activation = keras.activations.linear

@@ -33,27 +33,19 @@ class Table(NamedTuple):
 class Ranking(NamedTuple):
     """How strongly each of n photos excites the channels of one layer, sorted when asked.
 
-    Attributes:
-        layer: The layer's name.
-        map_shape: (rows, cols, channels) of its feature map; (1, 1, units) for a dense layer.
-        field: Receptive field of its units, or None if each of them sees the whole photo.
-        photos: int (n,): the photos' numbers in the scan. Of more than ``datasets.FEW`` photos each
-            channel keeps its own: (3 · KEPT, channels), its strongest, its weakest and some drawn.
-        values: float32 (n, channels): the highest activation of each photo in each channel's map.
-        places: int (n, channels): where that is, as row · cols + col.
-        lots: float (n, 2), 0–1: lots that are drawn for each photo, the same in every scan; of
-            many photos (3 · KEPT, channels, 2).
-        maps: The whole maps of every photo, float32, if single units can be ranked as well.
+    Photos, values, places and lots are those of a ``Table``. Of more than ``datasets.FEW`` photos
+    each channel keeps its own: its strongest, its weakest and some drawn. Then ``photos`` is
+    (3 · KEPT, channels), and ``lots`` (3 · KEPT, channels, 2).
     """
 
-    layer: str
-    map_shape: tuple[int, int, int]
-    field: ReceptiveField | None
+    layer: str  # its name
+    map_shape: tuple[int, int, int]  # (rows, cols, channels); (1, 1, units) for a dense layer
+    field: ReceptiveField | None  # of its units; None if each of them sees the whole photo
     photos: np.ndarray
     values: np.ndarray
     places: np.ndarray
     lots: np.ndarray
-    maps: list[np.ndarray] | None
+    maps: list[np.ndarray] | None  # every photo's, float32, if single units can be ranked as well
 
     def best(
         self, channel: int, row: int | None = None, col: int | None = None, count: int = 9

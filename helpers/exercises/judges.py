@@ -231,11 +231,7 @@ def lettered(answer: Any, right: int, wrong: Sequence[str], because: str) -> Jud
 
 
 def unlike(columns: np.ndarray, count: int = 4) -> list[int]:
-    """Which columns to take so that they can be told apart: the first, then the least alike.
-
-    Args:
-        columns: float (rows, columns); what is correlated.
-        count: How many to take.
+    """Which columns (rows, columns) to take to tell them apart: the first, then the least alike.
 
     Example:
         >>> unlike(np.array([[1.0, 2.1, -1.0], [2.0, 3.9, 0.0], [3.0, 6.0, -1.0]]), 2)

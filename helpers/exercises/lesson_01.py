@@ -21,8 +21,7 @@ def ten_more(answer: Any, scores: Sequence[float], more: float) -> judges.Judgem
         "stay the same": f"Every power is e^{more} times as large, and so is their sum: {both} "
         f"before and after.",
         "all grow": "They can't all grow: together they are always 1.",
-        "get more alike": "That is what scores closer to one another would do. These keep their "
-        "differences.",
+        "get more alike": "Scores closer to one another would. These keep their differences.",
         "the largest grows": "Larger differences would do that. These scores keep theirs.",
     }
     return judges.choice(answer, "stay the same", reasons)

@@ -37,19 +37,12 @@ def map_grid(
 
 
 class Layer(NamedTuple):
-    """One layer's maps of one photo or two, small and bright, and what is said of them.
-
-    Attributes:
-        name: The layer's.
-        size: (rows, cols) of its maps.
-        zeros: Share of zeros, float (photos, channels).
-        walls: By scale of brightness, one for each photo; a channel has the same colors in all.
-    """
+    """One layer's maps of one photo or two, small and bright, and what is said of them."""
 
     name: str
-    size: tuple[int, int]
-    zeros: np.ndarray
-    walls: dict[str, list[mosaics.Wall]]
+    size: tuple[int, int]  # (rows, cols) of its maps
+    zeros: np.ndarray  # share of zeros, float (photos, channels)
+    walls: dict[str, list[mosaics.Wall]]  # by scale, one a photo; a channel's colors are the same
 
 
 def summed_up(name: str, maps: np.ndarray, scales: Sequence[str]) -> Layer:

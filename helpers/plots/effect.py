@@ -25,13 +25,9 @@ def filter_effect(
 ) -> Picture:
     """One filter at work: a row for each channel, its slice and partial sum; on the right, the sum.
 
-    Args:
-        inputs: float (rows, cols, in), what flows into the layer.
-        kernel: float (rows, cols, in), the filter.
-        decomposition: Of that filter on those inputs.
-        channels: Which input channels to show, one to three.
-        names: The colors of a photo's channels; without any, they are maps of the layer before.
-        name: What the caption calls the filter.
+    ``inputs``, float (rows, cols, in), flow into the layer; ``kernel``, float (rows, cols, in), is
+    the filter, and ``decomposition`` its work on them. One to three input channels are shown;
+    ``names`` are the colors of a photo's channels. Without any, they are maps of the layer before.
 
     Raises:
         ValueError: No channels, over three, or one the filter does not have.

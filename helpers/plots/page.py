@@ -68,35 +68,20 @@ class Picture:
 
 
 class Spot(NamedTuple):
-    """Where a panel stands on the page, in pixels.
-
-    Attributes:
-        panel: The panel.
-        x: Its left edge, where the title begins.
-        y: Its upper edge.
-        left: How far from there its array begins.
-        width: Its width.
-        title: The title's lines.
-        top: The array's upper edge.
-        tall: The array's height.
-        bar: The upper edge of the color bar.
-        below: The upper edge of the note.
-        note: The note's lines.
-        bottom: Where the panel ends.
-    """
+    """Where a panel stands on the page, in pixels."""
 
     panel: Panel
-    x: float
-    y: float
-    left: float
+    x: float  # its left edge, where the title begins
+    y: float  # its upper edge
+    left: float  # how far from x its array begins
     width: float
-    title: list[str]
-    top: float
-    tall: float
-    bar: float
-    below: float
-    note: list[str]
-    bottom: float
+    title: list[str]  # in lines
+    top: float  # the array's upper edge
+    tall: float  # the array's height
+    bar: float  # the upper edge of the color bar
+    below: float  # the upper edge of the note
+    note: list[str]  # in lines
+    bottom: float  # where the panel ends
 
 
 def arrange(picture: Picture) -> tuple[list[list[list[Spot]]], float, float]:
@@ -159,7 +144,7 @@ def _draw(paper: Axes, spot: Spot) -> None:
     if rows:
         axes = part(spot.top, spot.tall, rows, cols)
         if panel.array is not None:
-            _show(axes, panel, (0, cols, rows, 0))
+            _show(axes, panel)
         if panel.words is not None:
             _fill_in(axes, panel)
         for mark in panel.marks:
@@ -175,26 +160,24 @@ def _draw(paper: Axes, spot: Spot) -> None:
         axes = part(spot.bar + 4, 12, 1, panels.NOTHING)
         axes.imshow(panels.palette(scale.cmap)[np.newaxis], aspect="auto", extent=(0, 255, 1, 0))
         axes.add_patch(_box(0, 0, 255, 1))
-        for share, words, side in ((0, scale.low, "left"), (1, scale.high, "right")):
-            _write(paper, [words], x + share * panel.width, spot.bar + 18, SMALL, ha=side)
-        middle = scale.middle or scale.what
-        _write(paper, [middle], x + panel.width / 2, spot.bar + 18, SMALL, ha="center")
+        said = scale.low, scale.middle or scale.what, scale.high
+        for k, (words, side) in enumerate(zip(said, ("left", "center", "right"), strict=True)):
+            _write(paper, [words], x + k / 2 * panel.width, spot.bar + 18, SMALL, ha=side)
 
 
-def _show(axes: Axes, panel: Panel, extent: tuple) -> None:
+def _show(axes: Axes, panel: Panel) -> None:
     """Hard-edged pixels where they grow, averages where they shrink, photos blended."""
-    pitch = panel.width / panel.shape[1]
-    photo = panel.array.ndim == 3 and panel.shape[0] > 40 and 1 < pitch < 4
+    rows, cols = panel.shape
+    pitch = panel.width / cols
+    photo = panel.array.ndim == 3 and rows > 40 and 1 < pitch < 4
     way = "antialiased" if pitch < 1 else "bilinear" if photo else "nearest"
-    axes.imshow(
-        panel.colors, interpolation=way, interpolation_stage="rgba", extent=extent, aspect="auto"
-    )
+    how = {"interpolation_stage": "rgba", "extent": (0, cols, rows, 0), "aspect": "auto"}
+    axes.imshow(panel.colors, interpolation=way, **how)
 
 
 def _fill_in(axes: Axes, panel: Panel) -> None:
     """A table's words, each legible on its cell."""
-    pitch = panel.width / panel.shape[1]
-    colors = panel.colors
+    pitch, colors = panel.width / panel.shape[1], panel.colors
     cells = [part for line in panel.words for words in line for part in words.split("\n")]
     size = min(15, pitch / max(len(max(cells, key=len)), 1) / 0.68)
     for row, line in enumerate(panel.words):

@@ -23,12 +23,9 @@ def pixel_probe(
 ) -> Picture:
     """Where a pixel lies, and its three patches × slices = products, summed up.
 
-    Args:
-        photo: uint8 (rows, cols, 3), RGB, of the size of the layer's input.
-        activation: float (rows, cols), the filter's whole feature map.
-        found: What ``convolution.probe`` returned: a 3×3 kernel on three channels.
-        place: (row, col) of the number in the map.
-        name: What the caption calls the filter.
+    The photo has the size of the layer's input; ``activation`` is the filter's whole feature map,
+    and ``found`` what ``convolution.probe`` says of the number at (row, col) in it, for a 3×3
+    kernel on three channels.
     """
     heat = panels.heat(panels.shrunk(activation, 2 * _SIDE), float(activation.max()))
     left = [

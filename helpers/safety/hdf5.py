@@ -25,12 +25,8 @@ Place = tuple[int, tuple[int, ...], str]
 def index(path: str | os.PathLike) -> dict[str, list[Place]]:
     """The places of each layer's arrays by its name, in the order Keras keeps them.
 
-    Args:
-        path: A file as Keras writes it: ``.weights.h5``, or ``.h5`` of any version.
-
-    Raises:
-        ValueError: An array is not simply stored in this file, or a name leads out of it.
-        Exception: Whatever h5py raises on a damaged file, if it does not crash.
+    The file is ``.weights.h5``, or ``.h5`` of any version. A ValueError says if an array is not
+    simply stored in it, or a name leads out of it; on a damaged file h5py raises anything.
     """
     with h5py.File(path, "r") as file:
         whole = file.get("model_weights", getlink=True) is not None  # a model, not weights only

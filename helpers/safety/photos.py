@@ -27,18 +27,9 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 def decode(file: io.IOBase, label: str, size: tuple[int, int] | None) -> Image.Image:
     """Read an image file, turned the right way up; the decoder may shrink it, but not below size.
 
-    Width and height stand in a file's first bytes: too large an image is refused right there.
-
-    Args:
-        file: The open file.
-        label: What to call it in an error.
-        size: (rows, cols) that will be needed, or None for all there are.
-
-    Returns:
-        An RGB image. Transparent parts are white.
-
-    Raises:
-        ValueError: Not an image, damaged, or too large.
+    Width and height stand in a file's first bytes: too large an image is refused right there, by a
+    ValueError with the file's label, as are damaged ones and what is no image. The size is (rows,
+    cols), or None for all there are. The image is RGB, with transparent parts white.
     """
     if not file.read(1):
         raise ValueError(f"{label} is empty, so it is no image")
@@ -75,14 +66,9 @@ def decode(file: io.IOBase, label: str, size: tuple[int, int] | None) -> Image.I
 
 
 def from_array(array: np.ndarray) -> Image.Image:
-    """An image of an array's pixels, in RGB.
+    """An image of an array's pixels, in RGB; which arrays are taken, ``images.load_photo`` says.
 
-    Args:
-        array: (rows, cols), (rows, cols, 3) or (rows, cols, 4); uint8 or uint16 over their whole
-            range, bool, or float within 0–1.
-
-    Raises:
-        ValueError: Another shape, type or range, or too many pixels.
+    Any other shape, type or range, or too many pixels, is a ValueError.
     """
     shape_is_right = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] in (3, 4))
     if not shape_is_right or array.size == 0:

@@ -43,13 +43,7 @@ IMAGENET_BASE = RemoteFile(
 def choice(asked: Any, choices: tuple[str, ...], reason: str = "asked for") -> str:
     """What was asked for, if it is one of the choices or may be the path of a weights file.
 
-    Args:
-        asked: A name or a path.
-        choices: The names that there are.
-        reason: Why it is asked for, in an error.
-
-    Raises:
-        ValueError: It is neither.
+    If it is neither, a ValueError says so, and for what reason it was asked for.
     """
     if isinstance(asked, (str, os.PathLike)) and (text := os.fspath(asked)):
         known = text in choices or Path(text).suffix in (".npz", ".h5", ".keras")
@@ -100,11 +94,7 @@ def read(path: str | os.PathLike) -> dict[str, list[np.ndarray]]:
 
 
 def class_names(path: Path, layers: dict[str, list[np.ndarray]]) -> list[str]:
-    """The names of the classes that a weights file's head tells apart.
-
-    Args:
-        path: The file.
-        layers: What ``read`` returned for it.
+    """The names of the classes that the head in a weights file, which was read, tells apart.
 
     Raises:
         ValueError: It has no head, or names that do not fit it.
@@ -128,19 +118,10 @@ def class_names(path: Path, layers: dict[str, list[np.ndarray]]) -> list[str]:
 def fit_to(
     layers: dict[str, list[np.ndarray]], wanted: dict[str, list[tuple[int, ...]]], label: str
 ) -> dict[str, list[np.ndarray]]:
-    """Check arrays against a model's shapes, layer by layer, and pick what the model needs.
+    """The arrays that a model needs, of those that were read, as float32 by layer name.
 
-    Args:
-        layers: What ``read`` returned.
-        wanted: The model's shapes by layer name, in the model's order.
-        label: What to call the file in an error.
-
-    Returns:
-        float32 arrays for every layer of ``wanted``.
-
-    Raises:
-        ValueError: A layer is missing, has another shape, or holds NaN or infinity; the first
-            one is named.
+    ``wanted`` are the model's shapes by layer name, in its order. A layer that is missing, has
+    another shape, or holds NaN or infinity is a ValueError, which calls the file by its label.
     """
     if not set(wanted) & set(layers):  # a file that numbers its layers: take them in order
         layers = _renamed_in_order(layers, wanted)

@@ -76,10 +76,7 @@ class Panels(anywidget.AnyWidget):
 class Explorer(ipywidgets.VBox):
     """Controls, a picture that follows them, and a line of text that says what it shows.
 
-    Attributes:
-        controls: The controls by name, in the order they are shown.
-        draw: The function that makes the picture.
-        panels: The widget that shows it.
+    ``controls`` and ``draw`` are as given, and ``panels`` is the widget that shows the picture.
     """
 
     def __init__(
@@ -89,7 +86,7 @@ class Explorer(ipywidgets.VBox):
 
         Args:
             controls: What ``slider``, ``choice_slider`` and ``dropdown`` make, by the name of
-                ``draw``'s argument.
+                ``draw``'s argument, in the order they are shown.
             draw: Takes the controls' values by name, returns a ``Picture``.
             title: A few words that name the explorer, to screen readers and where no widget can
                 be shown.

@@ -24,17 +24,11 @@ def save(explorer: Any, folder: str | Path) -> Path:
     """Write an explorer's pictures as a page, ``index.html`` and ``states.js``.
 
     Where there are more settings than ``STATES``, or more bytes than ``BYTES``, sliders step over
-    some of their values, and the page says so.
-
-    Args:
-        explorer: An ``Explorer``.
-        folder: Where to write; made if it is not there. The two files in it are replaced.
+    some of their values, and the page says so. The folder is made if it is not there, and the two
+    files in it replaced; if it can't be written (an OSError), what was there is as it was.
 
     Returns:
         The page's path.
-
-    Raises:
-        OSError: The folder can't be written; what was there is as it was.
     """
     states, files = collect(explorer)
     states["files"] = {name: base64.b64encode(each).decode() for name, each in files.items()}
@@ -60,12 +54,9 @@ def save(explorer: Any, folder: str | Path) -> Path:
 def collect(
     explorer: Any, most: int | None = None, most_bytes: int | None = None
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """All that a page shows of an explorer, as JSON takes it, and its files by name.
+    """All that a page of at most so many pictures and bytes shows, for JSON, and its files by name.
 
-    Args:
-        explorer: An ``Explorer``.
-        most: Most pictures; ``STATES`` if left out.
-        most_bytes: Most bytes of the page; ``BYTES`` if left out.
+    Left out, they are ``STATES`` and ``BYTES``.
     """
     most, most_bytes, drawn = most or STATES, most_bytes or BYTES, {}
     while True:
