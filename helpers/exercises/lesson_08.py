@@ -19,7 +19,8 @@ progress = judges.progress
 def more_than(answer: Any, chance: Sequence[float], least: float = 0.05) -> judges.Judgement:
     """Above which value does a trained network differ from these values of chance?"""
     low, high, mean = min(chance), max(chance), float(np.mean(chance))
-    margin = max(least, width := high - low)
+    width = high - low
+    value = high + (margin := max(least, width))
     mistakes = {
         high: "That is the end of the range. The rule asks for a margin beyond it.",
         high + least: f"{least:g} is the least margin; these five values spread by more.",
@@ -29,9 +30,9 @@ def more_than(answer: Any, chance: Sequence[float], least: float = 0.05) -> judg
         mean + least: "Count from the highest of the five, and look at how far they spread.",
         low - margin: "Below that, trained would be *less* than chance. What is more?",
     }
-    because = f"The larger one is {margin:.2g}: {high:g} + {margin:.2g} = {high + margin:.2g}."
+    because = f"The margin is the larger one, {margin:.2g}: {high:g} + {margin:.2g} = {value:.2g}."
     otherwise = "Take the highest of the five; then ask the rule for the margin."
-    return judges.number(answer, high + margin, because, mistakes, 1e-6, otherwise)
+    return judges.number(answer, value, because, mistakes, 1e-6, otherwise)
 
 
 def line_up(model: Any, photo: np.ndarray, number: int, layer: str = "block3_conv1") -> Picture:

@@ -84,7 +84,6 @@ def split_by_breed(answer: Callable | None) -> judges.Judgement:
         split(breed, 0): "You hold out the first breed, the third …, not the second, the fourth.",
         split(lambda name: name.split("_")[0]): "american_bulldog and american_pit_bull_terrier "
         "are two breeds: cut at the *last* underscore.",
-        lambda names: ~truth(names): "True marks the photos that are held out.",
         lambda names: truth(names).nonzero()[0]: "Return True or False for each, not the places.",
         lambda names: sorted({*map(breed, names)})[1::2]: "Those are the breeds, not the photos.",
         lambda names: np.arange(len(names)) % 2 == 1: "That alternates photos. Keep a breed on one "
