@@ -22,7 +22,7 @@ def ten_more(answer: Any, scores: Sequence[float], more: float) -> judges.Judgem
         f"before and after.",
         "all grow": "They can't all grow: together they are always 1.",
         "get more alike": "Scores closer to one another would. These keep their differences.",
-        "the largest grows": "Larger differences would do that. These scores keep theirs.",
+        "the largest grows": "Only larger differences would do that. These scores keep theirs.",
     }
     return judges.choice(answer, "stay the same", reasons)
 
@@ -44,7 +44,7 @@ def larger_photo(answer: Any, model: Any) -> judges.Judgement:
     }
     because = (
         f"{2 * rows} × {2 * cols} × {channels} = {reach:,} numbers would reach fc1, so {reach:,} × "
-        f"{units:,} + {units:,} = {truth:,}. The convolutions would keep all of their weights."
+        f"{units:,} + {units:,} = {truth:,}. The convolutions keep every one of their weights."
     )
     otherwise = "What shape would block5_pool hand on? fc1 weighs all of these numbers."
     return judges.number(answer, truth, because, mistakes, otherwise=otherwise)

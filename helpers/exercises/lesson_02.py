@@ -30,9 +30,7 @@ def new_layer(answer: Any, model: Any) -> judges.Judgement:
         5 * 5 + 1: "That is a filter over a single channel. How many come in here?",
         5 * 5 * 2 * depth + 1: "That many channels leave block 4. How many leave block3_pool?",
     }
-    because = (
-        f"block3_pool hands on {depth} channels: 5 × 5 × {depth} = {weights:,} weights, 1 bias."
-    )
+    because = f"{depth} channels come in: 5 × 5 × {depth} = {weights:,} weights and 1 bias."
     otherwise = "How many rows, columns and channels does it cover, and what is added?"
     return judges.number(answer, weights + 1, because, mistakes, otherwise=otherwise)
 
