@@ -18,22 +18,13 @@ _MIX_CHANNELS = ("softmax", "log_softmax", "sparsemax", "glu")  # activations ov
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
-    """How one filter's feature map comes about: partials → total → + bias → activation.
+    """How one filter's feature map comes about: partials → total → + bias → activation."""
 
-    Attributes:
-        partials: float32 (rows, cols, in); what each input channel and its slice contribute.
-        total: float32 (rows, cols); the sum of the partials.
-        bias: The one number added everywhere.
-        activation: float32 (rows, cols); the layer's activation function of total + bias. This is
-            the feature map that Keras computes.
-        function: What the activation function is called; "" for a layer without one.
-    """
-
-    partials: np.ndarray
-    total: np.ndarray
-    bias: float
-    activation: np.ndarray
-    function: str = "ReLU"
+    partials: np.ndarray  # float32 (rows, cols, in); what each input channel and its slice give
+    total: np.ndarray  # float32 (rows, cols); the sum of the partials
+    bias: float  # the one number added everywhere
+    activation: np.ndarray  # float32 (rows, cols), of total + bias: the map that Keras computes
+    function: str = "ReLU"  # what the activation function is called; "" for a layer without one
 
     @cached_property
     def shares(self) -> np.ndarray:

@@ -38,18 +38,11 @@ _EVERYWHERE = (
 
 
 class ReceptiveField(NamedTuple):
-    """The rectangle of input pixels that one unit of a layer can see.
+    """The rectangle of input pixels that one unit of a layer can see."""
 
-    Attributes:
-        size: (rows, cols) of the field in pixels.
-        stride: (rows, cols) in pixels between the fields of neighboring units.
-        start: (row, col) of the first pixel of unit (0, 0)'s field; negative where the field
-            begins in the zero padding outside the photo.
-    """
-
-    size: tuple[int, int]
-    stride: tuple[int, int]
-    start: tuple[int, int]
+    size: tuple[int, int]  # (rows, cols) of the field in pixels
+    stride: tuple[int, int]  # (rows, cols) in pixels between the fields of neighboring units
+    start: tuple[int, int]  # (row, col) of unit (0, 0)'s first pixel; in the padding it is negative
 
     def box(self, row: int, col: int) -> tuple[int, int, int, int]:
         """Field of the unit at (row, col): (top, left, bottom, right), the last two exclusive.

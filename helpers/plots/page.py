@@ -28,16 +28,11 @@ class Picture:
     """Panels beside one another, in as many rows as they need, and a caption below.
 
     A list among the panels is a column of them. In a notebook a picture shows itself.
-
-    Attributes:
-        panels: What is shown.
-        caption: What to see in it, with its key numbers; plain text.
-        width: Pixels of a full row.
     """
 
     panels: Sequence[Panel | Sequence[Panel]]
-    caption: str = ""
-    width: int = 1000
+    caption: str = ""  # what to see in it, with its key numbers; plain text
+    width: int = 1000  # pixels of a full row
 
     def every(self) -> list[Panel]:
         """All panels, as one reads them."""
