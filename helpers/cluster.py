@@ -22,9 +22,7 @@ from helpers.safety import remote
 
 #: Photos in the part that a worker is sent: a power of 2, as is what a network takes at once.
 PART = 128
-
-#: Parts that wait for each thread of a worker, beside the one in work.
-AHEAD = 3
+AHEAD = 3  #: parts that wait for each thread of a worker, beside the one in work
 
 _loaded: dict[str, Any] = {}  # in a worker: the one network it has now
 _loading = threading.Lock()

@@ -20,11 +20,11 @@ _MIX_CHANNELS = ("softmax", "log_softmax", "sparsemax", "glu")  # activations ov
 class Decomposition:
     """How one filter's feature map comes about: partials → total → + bias → activation."""
 
-    partials: np.ndarray  # float32 (rows, cols, in); what each input channel and its slice give
-    total: np.ndarray  # float32 (rows, cols); the sum of the partials
-    bias: float  # the one number added everywhere
-    activation: np.ndarray  # float32 (rows, cols), of total + bias: the map that Keras computes
-    function: str = "ReLU"  # what the activation function is called; "" for a layer without one
+    partials: np.ndarray  #: float32 (rows, cols, in); what each input channel and its slice give
+    total: np.ndarray  #: float32 (rows, cols); the sum of the partials
+    bias: float  #: the one number added everywhere
+    activation: np.ndarray  #: float32 (rows, cols), of total + bias: the map that Keras computes
+    function: str = "ReLU"  #: what the activation function is called; "" for a layer without one
 
     @cached_property
     def shares(self) -> np.ndarray:

@@ -35,15 +35,11 @@ class Photo(NamedTuple):
 
 
 class Photos(Sequence[Photo]):
-    """Photos in their order, each a ``Photo``; the pixels of many files are read when asked for.
-
-    Attributes:
-        size: (rows, cols) of every photo.
-        errors: Why photos could not be read, by their number.
-    """
+    """Photos in their order, each a ``Photo``; the pixels of many files are read when asked for."""
 
     def __init__(self, size: tuple[int, int]) -> None:
-        self.size, self.errors = size, {}
+        self.size = size  #: (rows, cols) of every photo
+        self.errors: dict[int, str] = {}  #: why photos could not be read, by their number
         self._sources: list[Any] = []
         self._from_files: dict[int, np.ndarray] = {}
         self._given: dict[int, np.ndarray] = {}

@@ -23,9 +23,7 @@ KINDS = ("trained", "fresh", "shuffled")
 
 #: Rows and cols at which the bundled classifier is right most often; see data/README.md.
 CLASSIFIER_SIDE = 64
-
-#: Rows and cols of the cat–dog network's photos.
-CAT_DOG_SIDE = 150
+CAT_DOG_SIDE = 150  #: rows and cols of the cat–dog network's photos
 
 
 class Guess(NamedTuple):

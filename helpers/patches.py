@@ -30,14 +30,9 @@ from helpers.receptive_field import receptive_field
 #: because another number may change the last digit of a result, and with it the ranking.
 GROUP = 8
 
-#: Numbers that all maps of a group hold at most on a GPU: 2 GB.
-GPU_NUMBERS = 500_000_000
-
-#: Numbers that the maps kept with ``each_unit=True`` hold at most: 400 MB.
-MAX_KEPT = 100_000_000
-
-#: Brightness of what lies outside the photo in a patch.
-OUTSIDE = 128
+GPU_NUMBERS = 500_000_000  #: that all maps of a group hold at most on a GPU: 2 GB
+MAX_KEPT = 100_000_000  #: numbers that maps kept with ``each_unit=True`` hold at most: 400 MB
+OUTSIDE = 128  #: brightness of what lies outside the photo in a patch
 
 
 class Part(NamedTuple):
@@ -64,15 +59,12 @@ class _Job:
 class Scan:
     """A finished scan.
 
-    Attributes:
-        photos: All photos in their order, as the network saw them; those that could not be read
-            have a ``name`` and an ``error``, and no ``pixels``. Of many photos, and of those that
-            a cluster scanned, the pixels are read again when they are asked for.
-        rankings: A ``Ranking`` by layer name; ``scan["conv3"]`` is short for one of them.
+    Photos that could not be read have a ``name`` and an ``error``, and no ``pixels``. Of many, and
+    of those that a cluster scanned, the pixels are read again when they are asked for.
     """
 
-    photos: Photos
-    rankings: dict[str, Ranking]
+    photos: Photos  #: all, in their order, as the network saw them
+    rankings: dict[str, Ranking]  #: by layer name; ``scan["conv3"]`` is short for one of them
 
     @property
     def skipped(self) -> list[Photo]:

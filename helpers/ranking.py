@@ -38,14 +38,14 @@ class Ranking(NamedTuple):
     (3 · KEPT, channels), and ``lots`` (3 · KEPT, channels, 2).
     """
 
-    layer: str  # its name
-    map_shape: tuple[int, int, int]  # (rows, cols, channels); (1, 1, units) for a dense layer
-    field: ReceptiveField | None  # of its units; None if each of them sees the whole photo
+    layer: str  #: its name
+    map_shape: tuple[int, int, int]  #: (rows, cols, channels); (1, 1, units) for a dense layer
+    field: ReceptiveField | None  #: of its units; None if each of them sees the whole photo
     photos: np.ndarray
     values: np.ndarray
     places: np.ndarray
     lots: np.ndarray
-    maps: list[np.ndarray] | None  # every photo's, float32, if single units can be ranked as well
+    maps: list[np.ndarray] | None  #: every photo's, float32, if single units can be ranked as well
 
     def best(
         self, channel: int, row: int | None = None, col: int | None = None, count: int = 9

@@ -40,9 +40,9 @@ _EVERYWHERE = (
 class ReceptiveField(NamedTuple):
     """The rectangle of input pixels that one unit of a layer can see."""
 
-    size: tuple[int, int]  # (rows, cols) of the field in pixels
-    stride: tuple[int, int]  # (rows, cols) in pixels between the fields of neighboring units
-    start: tuple[int, int]  # (row, col) of unit (0, 0)'s first pixel; in the padding it is negative
+    size: tuple[int, int]  #: (rows, cols) of the field in pixels
+    stride: tuple[int, int]  #: (rows, cols) in pixels between the fields of neighboring units
+    start: tuple[int, int]  #: (row, col) of unit (0, 0)'s first pixel; negative in the padding
 
     def box(self, row: int, col: int) -> tuple[int, int, int, int]:
         """Field of the unit at (row, col): (top, left, bottom, right), the last two exclusive.

@@ -13,9 +13,7 @@ from helpers.plots import mosaics, panels
 from helpers.plots.page import Picture
 from helpers.plots.panels import Panel
 
-#: Maps on one page of the explorer.
-PAGE = 64
-
+PAGE = 64  #: maps on one page of the explorer
 _SIDES = {1: 60, 2: 43}  # pixels of a map beside one photo, and below each of two
 
 

@@ -53,13 +53,10 @@ def clouds(
 ) -> Figure:
     """A property of a trained network, a bar of ink, between two clouds of chance.
 
-    Args:
-        found: "trained", float (1, n), "fresh" and "shuffled", float (seeds, n).
-        bounds: From a cloud (seeds, n) the lowest and highest value (n,) that do not differ
-            from it; drawn as a box.
-        names: What the n places are; a second line can hold the verdict.
-        title: What was measured.
-        baseline: A value to compare all with, drawn as a dashed line.
+    ``found`` holds "trained", float (1, n), "fresh" and "shuffled", float (seeds, n), of what the
+    title says; the n names may have a second line, for the verdict. ``bounds`` takes a cloud to the
+    lowest and highest value (n,) that do not differ from it, drawn as a box. A dashed line is the
+    ``baseline`` to compare all with.
     """
     figure, places = Figure(figsize=(9.6, 3.3), layout="constrained"), np.arange(len(names))
     ax = figure.subplots()

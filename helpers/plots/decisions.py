@@ -6,8 +6,7 @@ from helpers.plots import panels
 from helpers.plots.page import Picture
 from helpers.plots.panels import Panel, number
 
-#: Channels shown as small maps, the weightiest first.
-SHOWN = 24
+SHOWN = 24  #: channels shown as small maps, the weightiest first
 
 
 def decision(

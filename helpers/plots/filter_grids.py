@@ -13,8 +13,7 @@ from helpers.plots import panels
 from helpers.plots.page import Picture
 from helpers.plots.panels import GRAY, RULE, Panel, Path, Scale, number
 
-#: Rows and columns of filters on one page.
-GRID = (8, 8)
+GRID = (8, 8)  #: rows and columns of filters on one page
 
 _MEANING = {
     "0–1 per filter": "Black: each filter's smallest weight, white: its largest; 0: anywhere",

@@ -29,18 +29,13 @@ def wall(
 ) -> Wall:
     """Maps as places in a color map, and what these mean: what ``panels.tiles`` takes.
 
-    Args:
-        maps: float (rows, cols, channels).
-        scale: One of ``brightness.SCALES``.
-        within: What to show black and brightest of each map instead; see ``brightness.limits``.
-        side: Larger maps are averaged to this many rows and cols, once they are bright.
+    ``scale`` is one of ``brightness.SCALES``; or what is black and brightest in each map is
+    ``within``, as of ``brightness.limits``. Maps larger than ``side`` are averaged to so many rows
+    and cols. What does not fit is a ValueError, as of ``brightness.scaled``.
 
     Returns:
         uint8 (channels, rows, cols), ``NOTHING`` in channels that are 0 everywhere, and a
         ``Scale``.
-
-    Raises:
-        ValueError: As for ``brightness.scaled``.
 
     Example:
         >>> tiles, scale = wall(np.arange(8.0).reshape(2, 2, 2), "shared")

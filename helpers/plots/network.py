@@ -36,10 +36,8 @@ def network_to_scale(
     Up and away from the reader go rows and columns, to the right go channels. Layers whose output
     is one list of numbers are bars below, at the scale of the channels.
 
-    Args:
-        costs: What ``layers.layer_costs`` says about a chain of layers.
-        chosen: Place of one among these, to pick it out; a click in an explorer chooses another.
-        sums: What ``layers.arithmetic`` says about it.
+    ``costs`` is what ``layers.layer_costs`` says about a chain of layers. One of them can be picked
+    out by its place, with what ``layers.arithmetic`` says about it; in an explorer, by a click.
 
     Raises:
         ValueError: Too many layers for one picture, or photos of any size.

@@ -31,8 +31,8 @@ class Picture:
     """
 
     panels: Sequence[Panel | Sequence[Panel]]
-    caption: str = ""  # what to see in it, with its key numbers; plain text
-    width: int = 1000  # pixels of a full row
+    caption: str = ""  #: what to see in it, with its key numbers; plain text
+    width: int = 1000  #: pixels of a full row
 
     def every(self) -> list[Panel]:
         """All panels, as one reads them."""

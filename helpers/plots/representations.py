@@ -14,8 +14,7 @@ from helpers.plots.page import Picture
 from helpers.plots.panels import HEAT, NOTHING, Label, Panel, Scale
 from helpers.receptive_field import ReceptiveField
 
-#: Pixels of a map among all channels; walls for ``chosen_channel`` are made with it.
-SIDE = 76
+SIDE = 76  #: pixels of a map among all channels; walls for ``chosen_channel`` are made with it
 
 
 def layer_rows(

@@ -24,18 +24,14 @@ from helpers import packages
 ROOT = Path(__file__).resolve().parents[2]
 IN_NOTEBOOK, ON_COLAB = "ipykernel" in sys.modules, "COLAB_RELEASE_TAG" in os.environ
 OLDEST, NEWEST = (3, 10), (3, 13)
-
-#: Gigabytes that the biggest lesson takes.
-LESSON_GB = 1.3
+LESSON_GB = 1.3  #: gigabytes that the biggest lesson takes
 
 OK, LOOK, PROBLEM = "ok", "look", "PROBLEM"
 OTHER_OPENCVS = ("opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless")
+SCRIPTS = "Scripts" if os.name == "nt" else "bin"  #: where an environment keeps its commands
 
 #: How pip mends a package that is there but broken.
 AGAIN = "install --force-reinstall --no-deps -c constraints.txt "
-
-#: Where an environment keeps its commands.
-SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 
 #: Packages whose half in the browser shows the sliders, and where JupyterLab looks for it.
 FRONT_ENDS = {

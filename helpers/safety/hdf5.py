@@ -15,8 +15,7 @@ from typing import Any
 
 import h5py
 
-#: Keras's own files take a hundredth of this.
-SECONDS = 4
+SECONDS = 4  #: Keras's own files take a hundredth of this
 
 #: An array inside a file: its first byte, its shape and NumPy's name for its numbers.
 Place = tuple[int, tuple[int, ...], str]

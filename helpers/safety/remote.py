@@ -2,8 +2,7 @@
 
 from typing import Any
 
-#: Bytes of a file that is read over a network, at most.
-MAX_BYTES = 100_000_000
+MAX_BYTES = 100_000_000  #: of a file that is read over a network
 
 #: What installs the packages that the course itself does not need.
 INSTALL = "pip install -r requirements-cluster.txt -c constraints.txt"

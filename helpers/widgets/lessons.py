@@ -319,11 +319,8 @@ def where_it_looks(
 ) -> Explorer:
     """Lesson 10: what counts in a photo for any class, by any method, laid over it.
 
-    Args:
-        model: A classifier with ``class_names`` and a class activation map.
-        photos: By name.
-        layers: Names of layers with maps, for Grad-CAM.
-        patch: Pixels a side that occlusion covers.
+    The model is a classifier with ``class_names`` and a class activation map. Grad-CAM looks at
+    each of the layers, and occlusion covers patches of so many pixels a side.
     """
     names = [name.split(",")[0] for name in model.class_names]
     batches = {name: images.prepare(photo) for name, photo in photos.items()}
@@ -383,13 +380,9 @@ def preferred_pictures(
 def decision(model: Any, photo: np.ndarray, classes: tuple[str, str] = ("no", "yes")) -> Explorer:
     """Lesson 11: what each place and each channel adds to the answer of the reader's own network.
 
-    For another photo, give ``show`` what ``decision(model, other).draw`` is.
-
-    Args:
-        model: One that ends with ``GlobalAveragePooling2D`` and a ``Dense`` layer of one unit with
-            a sigmoid.
-        photo: As above.
-        classes: What answers under and over 0.5 mean.
+    The model ends with ``GlobalAveragePooling2D`` and a ``Dense`` layer of one unit with a sigmoid;
+    answers under 0.5 mean the first class. For another photo, give ``show`` what
+    ``decision(model, other).draw`` is.
     """
     maps, kernel, biases = attribution.averaged_maps(model, images.prepare(photo))
     if kernel.shape[1] != 1:

@@ -29,21 +29,17 @@ class Camera(anywidget.AnyWidget):
 class OwnPhoto(ipywidgets.VBox):
     """A button to upload a photo, one for the camera, and a sentence on what came of it.
 
-    Both send the photo to the kernel, and nowhere else; it is not stored.
-
-    Attributes:
-        photo: The latest photo, uint8 (rows, cols, 3), or None.
+    Both send the photo to the kernel, and nowhere else; it is not stored. The latest is ``photo``,
+    uint8 (rows, cols, 3), or None.
     """
 
     def __init__(
         self, use: Callable[[np.ndarray], Any], size: tuple[int, int] | None = (224, 224)
     ) -> None:
-        """Show the buttons.
+        """Show the buttons, and call ``use`` with each photo.
 
-        Args:
-            use: Called with each photo, such as a function that gives it to ``Explorer.show``. What
-                it raises is said below the buttons.
-            size: (rows, cols) of the photo in pixels, as for ``images.load_photo``.
+        It may give the photo to ``Explorer.show``; what it raises is said below the buttons. The
+        size is (rows, cols) in pixels, as for ``images.load_photo``.
 
         Example:
             >>> seen = []
