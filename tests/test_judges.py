@@ -53,6 +53,12 @@ def test_a_number_that_is_a_known_slip_gets_its_reason():
     assert judges.number(0, 0.5, "so", {0: "nothing"}) == (False, "nothing")
 
 
+@pytest.mark.parametrize("answer", [9, 27])
+def test_several_numbers_may_share_a_reason(answer):
+    assert judges.number(answer, 1152, "so", {(9, 27): "a slice"}) == (False, "a slice")
+    assert judges.number(3, 1152, "so", {(9, 27): "a slice"}).reason.startswith("It is not 3.")
+
+
 @pytest.mark.parametrize("answer", ["min–max", "Min-Max ", "min—max", "MIN−MAX", " min–max"])
 def test_capitals_spaces_and_dashes_of_a_choice_do_not_matter(answer):
     assert judges.choice(answer, "min–max", {"min–max": "so", "shared": "no"}) == (True, "so")
@@ -64,6 +70,19 @@ def test_capitals_spaces_and_dashes_of_a_choice_do_not_matter(answer):
 )
 def test_a_choice_can_be_a_number(answer, right):
     assert judges.choice(answer, 2, {0: "blue", 2: "red"}).right is right
+
+
+def test_the_right_choice_may_have_its_reason_apart():
+    for because, reason in (("indeed", "indeed"), ("", "so")):
+        assert judges.choice("a", "a", {"a": "so", "b": "no"}, because) == (True, reason)
+        assert judges.choice("b", "a", {"a": "so", "b": "no"}, because) == (False, "no")
+
+
+def test_one_of_four_things_goes_by_its_letter():
+    wrong = ["the first", "the second", "the third", "the fourth"]
+    assert judges.lettered("c", 2, wrong, "so") == (True, "so")
+    assert judges.lettered(" D", 2, wrong, "so") == (False, "the fourth")
+    assert "one of 'A', 'B', 'C', 'D'" in judges.lettered(2, 2, wrong, "so").reason
 
 
 @pytest.mark.parametrize("answer", ["minmax", "", 3, [], {}, print, np.arange(3), True])
@@ -118,6 +137,12 @@ def test_every_wrong_function_gets_the_reason(wrong, reason):
     judgement = judges.function(wrong, CASES, relu, "so", {lambda m: m: "ReLU is missing."})
     assert judgement.right is False
     assert reason in judgement.reason
+
+
+@pytest.mark.parametrize("wrong", [np.abs, np.negative])
+def test_several_functions_may_share_a_reason(wrong):
+    judgement = judges.function(wrong, CASES, relu, "so", {(np.abs, np.negative): "mind the sign"})
+    assert judgement == (False, "mind the sign")
 
 
 def test_a_slip_that_divides_by_zero_is_known():

@@ -81,9 +81,8 @@ def number(
         return Judgement(None, "Replace None with a number and run this cell again.")
     number = _number(answer)
     if number is None:
-        return Judgement(
-            False, f"The answer is one number, such as 12 or 0.5, not {_shown(answer)}."
-        )
+        why = f"The answer is one number, such as 12 or 0.5, not {_shown(answer)}."
+        return Judgement(False, why)
     if math.isclose(number, truth, rel_tol=tolerance, abs_tol=1e-9):
         return Judgement(True, because)
     for wrong, reason in (mistakes or {}).items():

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 
 
 @judges.exercise
 def largest_bias_for_zero(
     answer: Any, numbers: Sequence[float], weights: Sequence[float]
-) -> judges.Judgement:
+) -> Judgement:
     """The largest bias for which ReLU still answers 0."""
     dot = float(np.dot(numbers, weights))
     sums = float(np.sum(numbers) * np.sum(weights))
@@ -30,9 +30,7 @@ def largest_bias_for_zero(
 
 
 @judges.exercise
-def half_as_strong(
-    answer: Any, patch: np.ndarray, kernel: np.ndarray, bias: float
-) -> judges.Judgement:
+def half_as_strong(answer: Any, patch: np.ndarray, kernel: np.ndarray, bias: float) -> Judgement:
     """What a map holds where all numbers of the patch below the filter are halved."""
     dot, bias = float((patch * kernel).sum()), float(bias)
     mistakes = {
@@ -51,7 +49,7 @@ def half_as_strong(
 
 
 @judges.exercise
-def share_in_five(answer: Callable | None) -> judges.Judgement:
+def share_in_five(answer: Callable | None) -> Judgement:
     """A function of (probabilities, right): for what share the right class is among five."""
 
     def share(likeliest: Callable) -> Callable:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 from helpers.layers import find
 
 
 @judges.exercise
-def ten_more(answer: Any, scores: Sequence[float], more: float) -> judges.Judgement:
+def ten_more(answer: Any, scores: Sequence[float], more: float) -> Judgement:
     """What softmax makes of scores that have all grown by the same number."""
     powers = np.exp(np.subtract(scores, np.max(scores)))  # no power too large for the computer
     both = (powers / powers.sum()).round(3).tolist()
@@ -27,7 +27,7 @@ def ten_more(answer: Any, scores: Sequence[float], more: float) -> judges.Judgem
 
 
 @judges.exercise
-def larger_photo(answer: Any, model: Any) -> judges.Judgement:
+def larger_photo(answer: Any, model: Any) -> Judgement:
     """How many parameters fc1 would have if photos were 448 × 448."""
     pool, fc1 = find(model, "block5_pool"), find(model, "fc1")
     _, rows, cols, channels = pool.output.shape
@@ -50,7 +50,7 @@ def larger_photo(answer: Any, model: Any) -> judges.Judgement:
 
 
 @judges.exercise
-def max_pool(answer: Callable | None) -> judges.Judgement:
+def max_pool(answer: Callable | None) -> Judgement:
     """A function (maps, size) → their max pooling with a window and stride of that size."""
     random = np.random.default_rng(0)
     shapes = {(6, 6, 3): 2, (9, 6, 2): 3, (7, 10, 2): 2, (4, 4, 1): 1}

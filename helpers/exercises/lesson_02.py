@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 from helpers.layers import find, find_conv, kernel_and_bias
 
 EPSILON = 0.001  # what batch normalization adds to a variance
 
 
 @judges.exercise
-def new_layer(answer: Any, model: Any) -> judges.Judgement:
+def new_layer(answer: Any, model: Any) -> Judgement:
     """How many numbers one filter of a Conv2D(32, 5) after block3_pool has."""
     depth = find(model, "block3_pool").output.shape[-1]
     weights = 5 * 5 * depth
@@ -42,7 +42,7 @@ def four_layers(number: int, model: Any) -> tuple[list[str], tuple[int, ...]]:
 
 
 @judges.exercise
-def which_map(answer: Any, number: int, model: Any) -> judges.Judgement:
+def which_map(answer: Any, number: int, model: Any) -> Judgement:
     """Which of four maps comes from the layer whose kernel has a given shape."""
     names, shape = four_layers(number, model)
     found = [find_conv(model, name) for name in names]
@@ -58,7 +58,7 @@ def which_map(answer: Any, number: int, model: Any) -> judges.Judgement:
 
 
 @judges.exercise
-def fold(answer: Callable | None, model: Any) -> judges.Judgement:
+def fold(answer: Callable | None, model: Any) -> Judgement:
     """A function that folds batch normalization into the kernel and biases before it."""
     draw, cases = np.random.default_rng(0), []
     for kernel, bias in (

@@ -7,11 +7,11 @@ import numpy as np
 
 from helpers import filters
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 
 
 @judges.exercise
-def mid_gray(answer: Any, kernel: np.ndarray, f: int) -> judges.Judgement:
+def mid_gray(answer: Any, kernel: np.ndarray, f: int) -> Judgement:
     """Scaled to 0–1 by itself: which weight of filter f gets the brightness 0.5?"""
     one = kernel[..., f].astype(float)
     low, high = one.min(), one.max()
@@ -48,7 +48,7 @@ def four_filters(number: int, kernel: np.ndarray) -> list[int]:
 
 
 @judges.exercise
-def which_map(answer: Any, number: int, kernel: np.ndarray) -> judges.Judgement:
+def which_map(answer: Any, number: int, kernel: np.ndarray) -> Judgement:
     """Which of the maps A to D of ``four_filters`` belongs to this filter?"""
     four, cosines = four_filters(number, kernel), _cosines(kernel, number)
     alike = [f"its cosine similarity with filter {number} is {cosines[f]:.2f}" for f in four]
@@ -58,7 +58,7 @@ def which_map(answer: Any, number: int, kernel: np.ndarray) -> judges.Judgement:
 
 
 @judges.exercise
-def stitched(answer: Callable | None) -> judges.Judgement:
+def stitched(answer: Callable | None) -> Judgement:
     """A function of (slices, grid): slices (n, rows, cols) in a grid of (rows, cols), one array."""
 
     def page(slices: np.ndarray, grid: tuple, order: tuple = (0, 2, 1, 3)) -> np.ndarray:

@@ -8,12 +8,12 @@ import numpy as np
 
 from helpers import activations, convolution, images
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 from helpers.layers import find_conv, kernel_and_bias
 
 
 @judges.exercise
-def padding(answer: Any, model: Any) -> judges.Judgement:
+def padding(answer: Any, model: Any) -> Judgement:
     """How many numbers under a kernel of block3_conv1 are padding, in a corner of its input?"""
     rows, cols, depth, filters = find_conv(model, "block3_conv1").kernel.shape
     everything, outside = rows * cols, rows + cols - 1
@@ -44,7 +44,7 @@ def draw_maps(model: Any, photo: np.ndarray, number: int) -> tuple[int, dict[str
 
 
 @judges.exercise
-def whose_map(answer: Any, model: Any, photo: np.ndarray, number: int) -> judges.Judgement:
+def whose_map(answer: Any, model: Any, photo: np.ndarray, number: int) -> Judgement:
     """Which of the four maps that ``draw_maps`` drew is the filter's own?"""
     layer, (chosen, maps) = find_conv(model, "block1_conv1"), draw_maps(model, photo, number)
     wanted = convolution.decompose(layer, images.prepare(photo), chosen).activation
@@ -64,7 +64,7 @@ def whose_map(answer: Any, model: Any, photo: np.ndarray, number: int) -> judges
 
 
 @judges.exercise
-def slide(answer: Callable | None) -> judges.Judgement:
+def slide(answer: Callable | None) -> Judgement:
     """Judge a function of (channel, weights) that lays a 3×3 slice on every pixel, zeros around."""
 
     def by(c: np.ndarray, w: np.ndarray, edge: int = cv2.BORDER_CONSTANT, **how: Any) -> np.ndarray:

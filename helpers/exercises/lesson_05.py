@@ -7,13 +7,13 @@ import numpy as np
 
 from helpers.activations import dead_channels, feature_maps
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 from helpers.images import prepare
 from helpers.receptive_field import receptive_field
 
 
 @judges.exercise
-def field_of_vgg19(answer: Any, model: Any) -> judges.Judgement:
+def field_of_vgg19(answer: Any, model: Any) -> Judgement:
     """How wide is the field of VGG19's last convolution? ``model`` is VGG16's base."""
     fields = [receptive_field(model, f"block{number}_conv3") for number in (3, 4, 5)]
     size, steps = fields[-1].size[0], [field.stride[0] for field in fields]
@@ -36,7 +36,7 @@ def field_of_vgg19(answer: Any, model: Any) -> judges.Judgement:
 @judges.exercise
 def whose_maps(
     answer: Any, shown: np.ndarray, model: Any, photos: np.ndarray, layer: str, channel: int
-) -> judges.Judgement:
+) -> Judgement:
     """Which map of the channel, float (photos, rows, cols), belongs to each photo?
 
     The answer is letters in the photos' order, such as "DBAC".
@@ -44,12 +44,12 @@ def whose_maps(
     letters = "ABCDEFGH"[: len(shown)]
     if answer is None:
         why = f"Replace None with {len(letters)} letters and run this cell again."
-        return judges.Judgement(None, why)
+        return Judgement(None, why)
     words = answer if isinstance(answer, str) else " ".join(map(str, np.ravel(answer)))
     given = "".join(words.upper().replace(",", " ").split())
     if sorted(given) != sorted(letters):
         why = f"The answer is each of the letters {letters} once, in the photos' order"
-        return judges.Judgement(False, f"{why}, not {answer!r}.")
+        return Judgement(False, f"{why}, not {answer!r}.")
     own = feature_maps(model, prepare(photos), layer)[layer][..., channel]
     places = [letters.index(letter) for letter in given]
     if right := np.array_equal(shown[places], own):
@@ -61,11 +61,11 @@ def whose_maps(
             "Not every map fits its photo. Lay one over the other: what is large, and what lies in "
             "the middle, at the top, at the bottom?"
         )
-    return judges.Judgement(right, why)
+    return Judgement(right, why)
 
 
 @judges.exercise
-def dead_on_all(answer: Callable | None) -> judges.Judgement:
+def dead_on_all(answer: Callable | None) -> Judgement:
     """A function of maps (photos, rows, cols, channels): how many channels are 0 on all photos?"""
     some = np.zeros((2, 3, 4, 6))
     some[0, 1, 2, :2], some[1, 0, 3, 1:4] = 2.0, (1e-7, 1e-7, 3.0)  # weak sparks: not dead

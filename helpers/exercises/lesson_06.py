@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 
 
 @judges.exercise
 def cats_called_cat(
     answer: Any, dogs: np.ndarray, labels: np.ndarray, threshold: float = 0.4
-) -> judges.Judgement:
+) -> Judgement:
     """How many cats are called cats at a threshold, for probabilities of "dog" and labels (n,)."""
     cats, called = labels == 0, dogs > threshold
     right = int(np.sum(cats & ~called))
@@ -44,9 +44,7 @@ def pool_riddle(
 
 
 @judges.exercise
-def which_pool(
-    answer: Any, question: np.ndarray, choices: dict[str, np.ndarray]
-) -> judges.Judgement:
+def which_pool(answer: Any, question: np.ndarray, choices: dict[str, np.ndarray]) -> Judgement:
     """Which of ``pool_riddle``'s four maps is the pool of its map, computed."""
     rows, cols = next(iter(choices.values())).shape
     pooled = question[: 2 * rows, : 2 * cols].reshape(rows, 2, cols, 2).max(axis=(1, 3))
@@ -63,7 +61,7 @@ def which_pool(
 
 
 @judges.exercise
-def standardize(answer: Callable | None) -> judges.Judgement:
+def standardize(answer: Callable | None) -> Judgement:
     """A function of maps (rows, cols, channels) that standardizes each, also where all is even."""
     live = np.random.default_rng(0).gamma(0.5, [0.2, 2, 9], (9, 8, 3)).astype(np.float32)
     live[0, 0] = live.max(axis=(0, 1)) * 3  # to be cut off

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 from helpers.layers import find, output_shape
 from helpers.patches import Scan
 
 
 @judges.exercise
-def ranked(answer: Callable | None) -> judges.Judgement:
+def ranked(answer: Callable | None) -> Judgement:
     """A function of (maps, channel, count): the photos that excite a channel most."""
     rng = np.random.default_rng(7)
     asked = (((6, 5, 4, 3), 1, 4), ((9, 3, 3, 2), 0, 5), ((12, 2, 6, 4), 3, 3))
@@ -49,7 +49,7 @@ def riddle(number: int, scan: Scan, layer: str = "block2_conv2") -> tuple[int, l
 
 
 @judges.exercise
-def same_channel(answer: Any, number: int, scan: Scan) -> judges.Judgement:
+def same_channel(answer: Any, number: int, scan: Scan) -> Judgement:
     """Which of the squares A to D belongs to the riddle's channel."""
     asked, four = riddle(number, scan)
     more = "another one. What do all nine patches of “?” share?"
@@ -58,7 +58,7 @@ def same_channel(answer: Any, number: int, scan: Scan) -> judges.Judgement:
 
 
 @judges.exercise
-def lucky_channels(answer: Any, model: Any, layer: str = "block4_conv3") -> judges.Judgement:
+def lucky_channels(answer: Any, model: Any, layer: str = "block4_conv3") -> Judgement:
     """How many of a layer's channels pass a test at 5% by luck."""
     count = output_shape(find(model, layer))[-1]
     mistakes = {

@@ -9,13 +9,13 @@ import numpy as np
 from helpers import models
 from helpers.activations import feature_maps
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 from helpers.images import prepare
 from helpers.plots import Picture, beside_chance
 
 
 @judges.exercise
-def more_than(answer: Any, chance: Sequence[float], least: float = 0.05) -> judges.Judgement:
+def more_than(answer: Any, chance: Sequence[float], least: float = 0.05) -> Judgement:
     """Above which value does a trained network differ from these values of chance?"""
     low, high, mean = min(chance), max(chance), float(np.mean(chance))
     width = high - low
@@ -51,7 +51,7 @@ def revealed(number: int) -> str:
 
 
 @judges.exercise
-def who_is_who(answer: Any, number: int) -> judges.Judgement:
+def who_is_who(answer: Any, number: int) -> Judgement:
     """The letters of the trained, the fresh and the shuffled network, in this order."""
     kinds, right, reasons = _letters(number), revealed(number), {}
     for letters in map("".join, itertools.permutations("ABC")):
@@ -76,7 +76,7 @@ def _letters(number: int) -> dict[str, str]:
 
 
 @judges.exercise
-def permuted(answer: Callable | None) -> judges.Judgement:
+def permuted(answer: Callable | None) -> Judgement:
     """A function of (first, second, orders): the agreement for each order of second's subjects."""
 
     def agreement(first: np.ndarray, second: np.ndarray) -> float:

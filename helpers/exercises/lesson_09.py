@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 from helpers.patches import Scan
 
 
 @judges.exercise
-def windows(answer: Any, side: int = 80, window: int = 64) -> judges.Judgement:
+def windows(answer: Any, side: int = 80, window: int = 64) -> Judgement:
     """How many different windows a jitter can show of a picture."""
     play, places = side - window, side - window + 1
     mistakes = {
@@ -30,7 +30,7 @@ def windows(answer: Any, side: int = 80, window: int = 64) -> judges.Judgement:
 
 
 @judges.exercise
-def only(answer: Callable | None) -> judges.Judgement:
+def only(answer: Callable | None) -> Judgement:
     """A function of (maps, index): a channel's mean less the mean of all other channels."""
     rng = np.random.default_rng(9)
     sizes = (((3, 4, 5, 6), 2), ((2, 3, 3, 4), 0), ((4, 2, 6, 5), 4))
@@ -65,9 +65,7 @@ def riddle(number: int, scan: Scan, layer: str, units: Sequence[int]) -> tuple[i
 
 
 @judges.exercise
-def same_unit(
-    answer: Any, number: int, scan: Scan, layer: str, units: Sequence[int]
-) -> judges.Judgement:
+def same_unit(answer: Any, number: int, scan: Scan, layer: str, units: Sequence[int]) -> Judgement:
     """Which of the pictures A to D was made for the channel whose patches are shown."""
     asked, four = riddle(number, scan, layer, units)
     more = "Compare sizes, directions, then colors."

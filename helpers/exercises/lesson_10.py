@@ -8,13 +8,13 @@ import numpy as np
 
 from helpers.attribution import class_activation_map
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 from helpers.images import prepare
 from helpers.plots import Picture, heat_over_photo
 
 
 @judges.exercise
-def adds_up(answer: Any, places: Any, bias: float) -> judges.Judgement:
+def adds_up(answer: Any, places: Any, bias: float) -> Judgement:
     """The score of a class, from what each place adds and the class's bias."""
     places = np.asarray(places, float)
     mean, total, cut = places.mean(), places.sum(), np.maximum(places, 0)
@@ -54,7 +54,7 @@ def line_up(model: Any, photo: np.ndarray, number: int) -> Picture:
 
 
 @judges.exercise
-def strongest(answer: Any, model: Any, photo: np.ndarray, number: int) -> judges.Judgement:
+def strongest(answer: Any, model: Any, photo: np.ndarray, number: int) -> Judgement:
     """The letter of the map with the highest mean, in the line-up of this number."""
     maps, right = four_maps(model, photo, number)
     brightest = max(maps, key=lambda letter: maps[letter].max())
@@ -65,7 +65,7 @@ def strongest(answer: Any, model: Any, photo: np.ndarray, number: int) -> judges
 
 
 @judges.exercise
-def one_patch(answer: Callable | None) -> judges.Judgement:
+def one_patch(answer: Callable | None) -> Judgement:
     """A function of (photo, patch, fill): a batch, in each photo all but one patch covered."""
 
     def each(change: Callable) -> Callable:

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from helpers.exercises import judges
-from helpers.exercises.judges import progress  # noqa: F401 (a name for the notebook)
+from helpers.exercises.judges import Judgement, progress  # noqa: F401 (one for the notebook)
 from helpers.plots import Panel, Picture, signed
 
 
 @judges.exercise
-def photos_through_the_base(answer: Any, photos: int, epochs: int) -> judges.Judgement:
+def photos_through_the_base(answer: Any, photos: int, epochs: int) -> Judgement:
     """How many photos go through the base if each is changed anew in each epoch?"""
     mistakes = {
         photos: "That is enough if no photo ever changes. Here each epoch brings new versions.",
@@ -47,7 +47,7 @@ def four_maps(terms: np.ndarray, scores: np.ndarray, number: int) -> tuple[Pictu
 
 
 @judges.exercise
-def surest_dog(answer: Any, terms: np.ndarray, scores: np.ndarray, number: int) -> judges.Judgement:
+def surest_dog(answer: Any, terms: np.ndarray, scores: np.ndarray, number: int) -> Judgement:
     """Which of the four maps belongs to the photo with the highest score?"""
     right = four_maps(terms, scores, number)[1]
     wrong = (
@@ -59,7 +59,7 @@ def surest_dog(answer: Any, terms: np.ndarray, scores: np.ndarray, number: int) 
 
 
 @judges.exercise
-def split_by_breed(answer: Callable | None) -> judges.Judgement:
+def split_by_breed(answer: Callable | None) -> Judgement:
     """A function of a list of names, such as "bengal_16": which are held out, by breed."""
 
     def split(key: Callable, begin: int = 1) -> Callable:
