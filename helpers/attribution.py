@@ -153,17 +153,13 @@ def from_the_top(model: Any, kind: str = "fresh", seed: int = 0) -> dict[str, li
     """
     weights, found = model.get_weights(), {}
     drawn, at = chance(weights, kind, seed), {id(v): k for k, v in enumerate(model.weights)}
-    for layer in reversed(list(_flattened(model))):
+    once = {id(layer): layer for layer in layers.walk(model).values()}  # though called twice
+    for layer in reversed(once.values()):
         if getattr(layer, "kernel", None) is not None:
             own = {at[id(variable)] for variable in layer.weights}
             weights = [drawn[k] if k in own else array for k, array in enumerate(weights)]
             found[layer.name] = weights
     return found
-
-
-def _flattened(model: Any) -> Iterator[Any]:
-    for layer in model.layers:
-        yield from _flattened(layer) if hasattr(layer, "layers") else (layer,)
 
 
 def _one(model: Any, photo: np.ndarray) -> np.ndarray:
