@@ -57,10 +57,8 @@ def whose_maps(
     elif np.array_equal(shown, own[places]):
         why = "That goes from map to photo. First comes the map of photo 1."
     else:
-        why = (
-            "Not every map fits its photo. Lay one over the other: what is large, and what lies in "
-            "the middle, at the top, at the bottom?"
-        )
+        where = "what is large, and what lies in the middle, at the top, at the bottom?"
+        why = f"Not every map fits its photo. Lay one over the other: {where}"
     return Judgement(right, why)
 
 

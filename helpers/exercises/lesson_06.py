@@ -29,9 +29,7 @@ def cats_called_cat(
     return judges.number(answer, right, because, mistakes)
 
 
-def pool_riddle(
-    number: int, conv: np.ndarray, pool: np.ndarray
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def pool_riddle(number: int, conv: np.ndarray, pool: np.ndarray) -> tuple[np.ndarray, dict]:
     """A map of a convolution, and by letter four maps of its pool, one of which belongs to it.
 
     Each whole number makes a riddle of its own, of maps (rows, cols, channels) of one photo.
@@ -69,12 +67,10 @@ def standardize(answer: Callable | None) -> Judgement:
     with_dead, with_even = live.copy(), live.copy()
     with_dead[..., 0], with_even[..., 2] = 0, 2
 
-    def levels(
-        maps: np.ndarray, axis: Any = (0, 1), even: float = 128, ends: tuple = (0, 255)
-    ) -> np.ndarray:
-        mean, spread = maps.mean(axis, keepdims=True), maps.std(axis, keepdims=True)
+    def levels(m: np.ndarray, axis: Any = (0, 1), even: float = 128, ends: Any = (0, 255)) -> Any:
+        mean, spread = m.mean(axis, keepdims=True), m.std(axis, keepdims=True)
         with np.errstate(invalid="ignore"):
-            found = np.clip((maps - mean) / spread * 64 + 128, *ends)
+            found = np.clip((m - mean) / spread * 64 + 128, *ends)
         return np.where(spread > 0, found, even)
 
     mistakes = {

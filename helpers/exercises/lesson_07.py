@@ -41,8 +41,7 @@ def ranked(answer: Callable | None) -> Judgement:
 
 def riddle(number: int, scan: Scan, layer: str = "block2_conv2") -> tuple[int, list[int]]:
     """A channel, and four that it is among, drawn: of 16 strong ones those least alike."""
-    rng = np.random.default_rng(abs(int(number)))
-    ranking = scan[layer]
+    rng, ranking = np.random.default_rng(abs(int(number))), scan[layer]
     some = rng.permutation(ranking.by_strength()[: ranking.map_shape[2] // 2])[:16]
     order = rng.permutation(judges.unlike(ranking.values[:, some]))
     return int(some[rng.choice(order)]), some[order].tolist()

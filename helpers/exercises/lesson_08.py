@@ -56,10 +56,8 @@ def who_is_who(answer: Any, number: int) -> Judgement:
     kinds, right, reasons = _letters(number), revealed(number), {}
     for letters in map("".join, itertools.permutations("ABC")):
         trained, fresh, shuffled = (kinds[letter] for letter in letters)
-        reasons[letters] = (
-            f"{letters[0]} is {trained} and {letters[1]} {fresh}. In which of the two is the whole "
-            f"photo there, again and again?"
-        )
+        ask = "In which of the two is the whole photo there, again and again?"
+        reasons[letters] = f"{letters[0]} is {trained} and {letters[1]} {fresh}. {ask}"
         if shuffled != "shuffled":
             ask = "Which maps are nearly even, with a frame?"
             reasons[letters] = f"{letters[2]} is {shuffled}. {ask}"

@@ -1,6 +1,5 @@
 """Exercises of lesson 10: a score from its places, whose map is strongest, and one patch alone."""
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -68,24 +67,22 @@ def strongest(answer: Any, model: Any, photo: np.ndarray, number: int) -> Judgem
 def one_patch(answer: Callable | None) -> Judgement:
     """A function of (photo, patch, fill): a batch, in each photo all but one patch covered."""
 
-    def each(change: Callable) -> Callable:
+    def each(inside: bool) -> Callable:
+        """A function that keeps what is inside each patch, or what is outside of it."""
+
         def batch(photo: np.ndarray, patch: int, fill: float) -> np.ndarray:
-            corners = itertools.product(*(range(0, side, patch) for side in photo.shape[:2]))
-            spots = [np.s_[row : row + patch, col : col + patch] for row, col in corners]
-            return np.array([change(photo, spot, fill) for spot in spots])
+            row, col = (np.arange(side) // patch for side in photo.shape[:2])
+            patches = row[:, np.newaxis] * (col[-1] + 1) + col  # of pixels, numbered as one reads
+            masks = [(patches == k)[..., np.newaxis] for k in range(patches.max() + 1)]
+            return np.array([np.where(mask == inside, photo, fill) for mask in masks])
 
         return batch
 
-    def laid_on(paper: np.ndarray, spot: tuple, what: Any) -> np.ndarray:
-        paper = np.array(paper)
-        paper[spot] = what[spot] if np.ndim(what) else what
-        return paper
-
-    truth = each(lambda photo, spot, fill: laid_on(np.full_like(photo, fill), spot, photo))
+    truth = each(True)
     random = np.random.default_rng(10).random((8, 8, 3)).astype(np.float32)
     cases = [(random[:4, :4], 2, 0.5), (random[:4], 4, 0.25), (random[:6, :4, :1], 2, 0.75)]
     mistakes = {
-        each(laid_on): "That covers the patch. Cover everything else.",
+        each(False): "That covers the patch. Cover everything else.",
         lambda photo, *rest: truth(photo.swapaxes(0, 1), *rest).swapaxes(1, 2): "These go down the "
         "columns; go along the rows, one after another.",
         lambda photo, patch, _: truth(photo, patch, 0): "What is covered has to be fill, not 0.",

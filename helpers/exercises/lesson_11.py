@@ -33,8 +33,7 @@ def four_maps(terms: np.ndarray, scores: np.ndarray, number: int) -> tuple[Pictu
 
     The letter comes along that belongs to the highest of the scores (photos,).
     """
-    order = np.argsort(scores)
-    fourths = np.array_split(order, 4)  # one from each, so that the scores differ
+    fourths = np.array_split(np.argsort(scores), 4)  # one from each, so that the scores differ
     random = np.random.default_rng(int(number))
     drawn = random.permutation([int(random.choice(part)) for part in fourths])
     limit = float(np.abs(terms[drawn]).max()) or 1.0
@@ -50,12 +49,10 @@ def four_maps(terms: np.ndarray, scores: np.ndarray, number: int) -> tuple[Pictu
 def surest_dog(answer: Any, terms: np.ndarray, scores: np.ndarray, number: int) -> Judgement:
     """Which of the four maps belongs to the photo with the highest score?"""
     right = four_maps(terms, scores, number)[1]
-    wrong = (
-        "Another map has a higher mean. Don't look for the darkest brown square: weigh all brown "
-        "against all teal."
-    )
+    look = "Don't look for the darkest brown square: weigh all brown against all teal."
+    reasons = dict.fromkeys("ABCD", f"Another map has a higher mean. {look}")
     because = "Its mean over all places is the highest, and so is its score."
-    return judges.choice(answer, right, dict.fromkeys("ABCD", wrong), because)
+    return judges.choice(answer, right, reasons, because)
 
 
 @judges.exercise

@@ -196,10 +196,9 @@ def _pip(arguments: str) -> str:
 
 
 def _installed(name: str) -> str:
-    try:
+    with contextlib.suppress(PackageNotFoundError):
         return version(name) or ""
-    except PackageNotFoundError:
-        return ""
+    return ""
 
 
 def _numbers(found: str) -> list[int]:
