@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-#: Where they lie: one folder for each group. The table ``photos.csv`` says what each photo shows,
-#: where it comes from, and its license.
+#: A folder for each group; the table ``photos.csv`` says what photos show, and whose they are.
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "photos"
 
 GROUPS = ("cats", "dogs", "others")

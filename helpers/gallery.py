@@ -25,7 +25,7 @@ Pictures = dict[str, dict[int, np.ndarray]]
 def pictures(
     model: Any, layers: Sequence[str] = (), channels: Sequence[int] = (), **how: Any
 ) -> Pictures:
-    """A picture for each channel, uint8 (side, side, 3): from the disk, or climbed to with a bar.
+    """Pictures by layer and channel, uint8 (side, side, 3): from disk, or climbed to with a bar.
 
     Only the middle is kept, as large as a window; the rim, which few steps saw, is ragged.
 
@@ -35,9 +35,6 @@ def pictures(
         channels: Of each of these layers; without any, those made beforehand, or, for weights
             that nothing was made for, the first two. If one is lacking, all are made now.
         **how: For ``visualization.ascend``; with it, all are made now.
-
-    Returns:
-        Pictures by layer and channel.
 
     Raises:
         ValueError: No such layer or channel.
@@ -52,8 +49,7 @@ def pictures(
             start = visualization.fourier(len(wanted), (window or 64) + jitter)
             objective = visualization.channel(layer, wanted)
             made_now = visualization.ascend(model, objective, start, **{"steps": 32, **how})
-            squares = _without_rim(made_now.pictures, jitter)
-            known = dict(zip(wanted, squares, strict=True))
+            known = dict(zip(wanted, _without_rim(made_now.pictures, jitter), strict=True))
         found[layer] = {channel: known[channel] for channel in wanted}
     return found
 
@@ -84,11 +80,8 @@ def sheet(layer: str) -> Path:
 
 def fingerprint(model: Any) -> str:
     """A hash of all convolutions' weights: which network pictures belong to."""
-    found = hashlib.sha256()
-    for layer in conv_layers(model):
-        for array in layer.get_weights():
-            found.update(np.ascontiguousarray(array))
-    return found.hexdigest()[:16]
+    arrays = (array for layer in conv_layers(model) for array in layer.get_weights())
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:16]
 
 
 def _without_rim(squares: np.ndarray, jitter: int) -> np.ndarray:

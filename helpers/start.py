@@ -4,14 +4,11 @@ From then on ``helpers`` can be imported and figures stand below their cells. Ke
 here, without TensorFlow's start-up messages, so that the wait for it comes at the beginning.
 """
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 
 COURSE = Path(__file__).resolve().parents[1]
-#: Where the first cell puts the course when a lesson is opened alone, as on Colab.
-CLONE = "cnn"
+CLONE = "cnn"  # where the first cell puts the course when a lesson is opened alone, as on Colab
 
 
 def start() -> None:
