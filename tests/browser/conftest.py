@@ -23,7 +23,7 @@ FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 ]
-collect_ignore = [] if importlib.util.find_spec("sphinx") else ["test_site.py"]
+collect_ignore = [] if importlib.util.find_spec("sphinx") else ["test_built_site.py"]
 LAPTOP = {"width": 1366, "height": 768}
 
 
