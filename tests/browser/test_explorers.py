@@ -58,7 +58,7 @@ def test_sliders_and_menus_change_picture_and_caption(explorer, lesson):
         moved |= explorers.move_all(explorer)
     assert moved == set(range(sliders.count())), "a slider that never moves"
     for menu in explorer.locator("select").all():
-        for value in explorers.options(menu):
+        for value in explorers.options(menu)[:8]:
             if menu.input_value() != value:
                 before = explorer.evaluate(explorers.SHOWN)
                 menu.select_option(value)
