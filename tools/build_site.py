@@ -34,6 +34,7 @@ sys.path.insert(0, str(ROOT))  # for helpers
 PAGES = ROOT / "tools" / "pages"
 STUDENTS = ROOT / "tools" / "student_copy.py"
 CACHE = ROOT / ".site-cache"
+MOST = 120_000_000  # bytes of the whole site
 
 
 class Unfit(Exception):
@@ -82,6 +83,9 @@ def build(folder: Path, with_explorers: bool = True, chosen: list[str] | None = 
         wrong = check.problems(html)
         if wrong:
             raise Unfit("the site has references that lead nowhere: " + "; ".join(wrong[:8]))
+        size = sum(path.stat().st_size for path in html.rglob("*") if path.is_file())
+        if size > MOST:
+            raise Unfit(f"the site has {size / 1e6:.1f} MB, and {MOST / 1e6:.0f} at most are fit")
         swap(html, folder)
 
 
