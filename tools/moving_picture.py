@@ -9,7 +9,6 @@ by keys, and every step is photographed.
 from __future__ import annotations
 
 import io
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import chrome
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,7 +26,6 @@ MADE = ROOT / "data" / "pictures" / "explorers.webp"
 WINDOW = {"width": 960, "height": 860}
 SHOWN = {"x": 0, "y": 0, "width": 960, "height": 690}
 STEP, REST = 550, 1600  # milliseconds that a picture stays, and the last of an explorer
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 STYLE = "main { margin: 0 14px } main > p { display: none } input { accent-color: #2a5f94 }"
 
 
@@ -81,12 +80,12 @@ def main() -> int:
     """Write the picture."""
     from playwright.sync_api import sync_playwright
 
-    found = [path for name in BROWSERS if (path := shutil.which(name))]
-    if not found:
-        print("it needs Chromium or Chrome, which is not installed", file=sys.stderr)
-        return 1
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
+        try:
+            browser = chrome.start(playwright.chromium, Path(folder))
+        except FileNotFoundError as error:
+            print(error, file=sys.stderr)
+            return 1
         (first, *more), durations = zip(*frames(browser, Path(folder)), strict=True)
         browser.close()
     how = {"duration": [*durations], "loop": 0, "quality": 50, "method": 6}

@@ -1,6 +1,8 @@
 """A real JupyterLab, Notebook 7 and Voilà, and a real browser to drive them with."""
 
 import contextlib
+import functools
+import http.server
 import importlib.util
 import os
 import secrets
@@ -8,21 +10,18 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
+import chrome
 import nbformat
 import pytest
 import quicker
 
 ROOT = Path(__file__).resolve().parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
 collect_ignore = [] if importlib.util.find_spec("sphinx") else ["test_built_site.py"]
 LAPTOP = {"width": 1366, "height": 768}
 
@@ -30,21 +29,17 @@ LAPTOP = {"width": 1366, "height": 768}
 @pytest.fixture(scope="session")
 def chromium():
     """Path of an installed Chromium or Chrome."""
-    found = [path for name in BROWSERS if (path := shutil.which(name))]
-    if not found:
+    if (found := chrome.find()) is None:
         pytest.skip("no Chromium is installed, so the lessons are not tried in a real browser")
-    return found[0]
+    return found
 
 
 @pytest.fixture(scope="session")
 def browser(chromium, tmp_path_factory):
     from playwright.sync_api import sync_playwright
 
-    home = {"HOME": str(tmp_path_factory.mktemp("browser"))}
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=chromium, args=FLAGS, env={**os.environ, **home}
-        )
+        started = chrome.start(playwright.chromium, tmp_path_factory.mktemp("browser"))
         yield started
         started.close()
 
@@ -86,6 +81,21 @@ def start_server(chromium, tmp_path_factory):
 
         start.homes = {}
         yield start
+
+
+@contextlib.contextmanager
+def static_site(folder):
+    """The address of a plain server of a folder's files."""
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = functools.partial(Handler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def _course(home):

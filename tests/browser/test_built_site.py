@@ -1,11 +1,8 @@
 """The whole site, built and served, in a real browser."""
 
 import collections
-import functools
-import http.server
 import io
 import re
-import threading
 from pathlib import Path
 
 import build_site
@@ -13,7 +10,7 @@ import explorers
 import pytest
 import rebuild
 from axe_playwright_python.sync_playwright import Axe
-from conftest import LAPTOP
+from conftest import LAPTOP, static_site
 from pages import explorers as saved
 from PIL import Image
 
@@ -51,17 +48,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def site(folder):
     """Its address."""
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *_):
-            pass
-
-    handler = functools.partial(Handler, directory=folder)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with static_site(folder) as address:
+        yield address
 
 
 @pytest.fixture

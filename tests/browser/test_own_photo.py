@@ -1,12 +1,12 @@
 """The reader's own photo in JupyterLab and Voilà: by upload, and from Chromium's fake camera."""
 
 import io
-import os
 
+import chrome
 import nbformat
 import numpy as np
 import pytest
-from conftest import FLAGS, Lesson
+from conftest import Lesson
 from PIL import Image
 
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
@@ -29,14 +29,12 @@ def drawn(photo):
 
 
 @pytest.fixture(scope="module")
-def camera(browser, chromium, tmp_path_factory):
+def camera(browser, tmp_path_factory):
     """A function that opens a page in a browser with a fake camera; or with other flags."""
-    home, running = {"HOME": str(tmp_path_factory.mktemp("camera"))}, []
+    home, running = tmp_path_factory.mktemp("camera"), []
 
     def open_(*flags):
-        started = browser.browser_type.launch(
-            executable_path=chromium, args=[*FLAGS, *flags], env={**os.environ, **home}
-        )
+        started = chrome.start(browser.browser_type, home, *flags)
         running.append(started)
         page = started.new_page()
         page.set_default_timeout(60_000)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import socket
 import subprocess
 import sys
@@ -15,11 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-FLAGS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update"),
-]
+import chrome
+
 SETTINGS = {
     "notebook-extension/tracker": '{"windowingMode": "none", "autoStartDefaultKernel": true}',
     "apputils-extension/notification": '{"fetchNews": "false"}',
@@ -80,13 +76,8 @@ def page(home: Path) -> Iterator[Any]:
     """A page of a browser that keeps its files to a folder."""
     from playwright.sync_api import sync_playwright
 
-    found = [path for name in BROWSERS if (path := shutil.which(name))]
-    if not found:
-        raise FileNotFoundError("no Chromium or Chrome is installed")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=found[0], args=FLAGS, env={**os.environ, "HOME": str(home)}
-        )
+        browser = chrome.start(playwright.chromium, home)
         try:
             made = browser.new_page(viewport={"width": 1280, "height": 900})
             made.set_default_timeout(120_000)

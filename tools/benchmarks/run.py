@@ -29,7 +29,7 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path[:0] = [str(folder) for folder in Path(__file__).resolve().parents[1:3]]
 os.environ["CNN_WEIGHTS"] = "bundled"
 os.environ["MPLBACKEND"] = "agg"
 logging.getLogger("tensorflow").setLevel("ERROR")  # it warns of what the tutorials do
