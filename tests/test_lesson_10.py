@@ -64,7 +64,7 @@ def test_heat_in_colors_of_its_scale(photo):
     array, scale = panels.signed(np.array([[-1.0, 1.0]]))
     found = heats.laid_over(photo, array, scale, 0.5)
     gray = heats.laid_over(photo, array, scale, 0.0).astype(int)
-    teal, brown = panels.palette(panels.SIGNED)[[0, -1]]
+    teal, brown = panels.palette(panels.SIGNED)[[0, panels.NOTHING - 1], :3]
     half = found.shape[1] // 2
     for colors, side in ((teal, np.s_[:, :half]), (brown, np.s_[:, half:])):
         np.testing.assert_allclose(found[side], (gray[side] + colors) / 2, atol=1)

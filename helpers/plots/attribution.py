@@ -48,7 +48,7 @@ def laid_over(photo: np.ndarray, array: np.ndarray, scale: Scale, opacity: float
     side = max(photo.shape[:2])
     rows, cols = (length * -(-192 // side) for length in photo.shape[:2])  # blocks end sharply
     gray = cv2.resize(photo, (cols, rows), interpolation=cv2.INTER_LINEAR).mean(axis=2)
-    colors = panels.palette(scale.cmap)[array]
+    colors = panels.palette(scale.cmap)[array][..., :3]
     colors = cv2.resize(colors, (cols, rows), interpolation=cv2.INTER_NEAREST)
     return ((1 - opacity) * gray[..., np.newaxis] + opacity * colors).round().astype(np.uint8)
 

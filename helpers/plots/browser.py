@@ -20,25 +20,28 @@ _JPEG = [
     *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
 ]
 _PHOTO_SIDE = 48  # colors in arrays with a longer side are a photo's
+_MAP = 60_000  # places of an array that is sent as it is: hardly more bytes than its PNG has
 
 
 def described(
-    picture: Picture, sent: Container[str] = ()
+    picture: Picture, sent: Container[str] = (), raw: bool = False
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """A picture as JSON takes it, and the files that it names and that were not sent before.
 
-    A file's name is made of its array: one that two pictures share has the same name in both.
+    A file's name is made of its array: one that two pictures share has the same name in both. With
+    ``raw`` small arrays with a color map go as they are, so that a browser need not decode them.
     """
     names: set[str] = set()
     files: dict[str, bytes] = {}
 
     def stored(array: np.ndarray, cmap: str = panels.GRAY) -> str:
-        content = blake2b(np.ascontiguousarray(array), digest_size=8, key=cmap.encode())
-        content.update(repr(array.shape).encode())
-        name = content.hexdigest()
+        key = f"{cmap} {array.shape}".encode()
+        content = blake2b(np.ascontiguousarray(array), digest_size=8, key=key)
+        as_it_is = raw and array.ndim == 2 and array.size <= _MAP
+        name = content.hexdigest() + ".raw" * as_it_is
         names.add(name)
         if name not in sent and name not in files:
-            files[name] = _file(array, cmap)
+            files[name] = (_raw if as_it_is else _file)(array, cmap)
         return name
 
     rows, width, height = page.arrange(picture)
@@ -71,7 +74,7 @@ def _panel(panel: Panel, stored: Any) -> dict[str, Any]:
         found["hard"] = panel.array.ndim == 2 or panel.width >= 4 * cols
     if panel.scale is not None and panel.bar:
         colors = panels.palette(panel.scale.cmap)
-        stops = colors[np.linspace(0, len(colors) - 1, 16).round().astype(int)]
+        stops = colors[np.linspace(0, panels.NOTHING - 1, 16).round().astype(int)]
         found["scale"] = {
             "colors": [_hex(color) for color in stops],
             "words": [panel.scale.low, panel.scale.middle or panel.scale.what, panel.scale.high],
@@ -100,14 +103,19 @@ def _label(label: Label) -> dict[str, Any]:
     return {"kind": "label", **shown}
 
 
+def _raw(array: np.ndarray, cmap: str) -> bytes:
+    """Its columns, 256 colors and their numbers; ``painted`` in panels.js reads them."""
+    return np.uint32(array.shape[1]).tobytes() + panels.palette(cmap).tobytes() + array.tobytes()
+
+
 def _file(array: np.ndarray, cmap: str) -> bytes:
     """An array as PNG, with a palette for places in a color map; a photo as JPEG."""
     if array.ndim == 3 and max(array.shape) > _PHOTO_SIDE:
         turned = cv2.cvtColor(array, cv2.COLOR_RGB2BGR)
         return cv2.imencode(".jpg", turned, _JPEG)[1].tobytes()
-    image, file, more = Image.fromarray(array), io.BytesIO(), {}
+    image, file, nothing = Image.fromarray(array), io.BytesIO(), None
     if array.ndim == 2:  # OpenCV writes no palettes
-        image.putpalette(panels.palette(cmap).tobytes() + bytes(3))
-        more = {"transparency": panels.NOTHING}
-    image.save(file, "PNG", compress_level=1, compress_type=zlib.Z_RLE, **more)
+        image.putpalette(panels.palette(cmap)[:, :3].tobytes())
+        nothing = panels.NOTHING
+    image.save(file, "PNG", transparency=nothing, compress_level=1, compress_type=zlib.Z_RLE)
     return file.getvalue()

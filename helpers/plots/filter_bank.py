@@ -54,7 +54,7 @@ def _enlarged(one: np.ndarray, limit: float, title: str) -> Panel:
     marks = []
     for skipped, part in cut if length < depth else [(0, one)]:
         faces = (part[:, :, 0], part[0].T, part[:, -1])
-        colors = [panels.palette(panels.SIGNED)[panels.signed(f, limit)[0]] for f in faces]
+        colors = [panels.palette(panels.SIGNED)[panels.signed(f, limit)[0], :3] for f in faces]
         marks += box(front + skipped * away, (*(end - front), part.shape[-1] * cell), colors)
     if length < depth:
         marks += [Label("•", *(end + (_HEAD + _CUT * k / 4) * away)) for k in (1, 2, 3)]

@@ -150,10 +150,10 @@ def _draw(paper: Axes, spot: Spot) -> None:
     for col, words in (panel.top or {}).items():
         across = x + col / cols * panel.width
         _write(paper, [words], across, spot.top - SMALL * _LINE - 3, SMALL, ha="center")
-    if panel.scale is not None and panel.bar:
-        scale = panel.scale
+    if (scale := panel.scale) is not None and panel.bar:
         axes = part(spot.bar + 4, 12, 1, panels.NOTHING)
-        axes.imshow(panels.palette(scale.cmap)[np.newaxis], aspect="auto", extent=(0, 255, 1, 0))
+        colors = panels.palette(scale.cmap)[np.newaxis, : panels.NOTHING]
+        axes.imshow(colors, aspect="auto", extent=(0, 255, 1, 0))
         axes.add_patch(_box(0, 0, 255, 1))
         said = scale.low, scale.middle or scale.what, scale.high
         for k, (words, side) in enumerate(zip(said, ("left", "center", "right"), strict=True)):

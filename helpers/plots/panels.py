@@ -130,21 +130,16 @@ class Panel:
     def colors(self) -> np.ndarray:
         """The array as RGBA, uint8 (rows, cols, 4)."""
         if self.array.ndim == 2:
-            return _table(self.scale.cmap if self.scale else GRAY)[self.array]
+            return palette(self.scale.cmap if self.scale else GRAY)[self.array]
         return np.dstack([self.array, np.full(self.array.shape[:2], 255, np.uint8)])
 
 
 @lru_cache
-def _table(cmap: str) -> np.ndarray:
+def palette(cmap: str) -> np.ndarray:
     """A color map as RGBA, uint8 (256, 4): 255 colors, and nothing at the end."""
     colors = matplotlib.colormaps[cmap](np.append(np.linspace(0, 1, NOTHING), 0))
     colors[NOTHING] = 0
     return (colors * 255).round().astype(np.uint8)
-
-
-def palette(cmap: str) -> np.ndarray:
-    """A color map's 255 colors, uint8 (255, 3), RGB."""
-    return _table(cmap)[:NOTHING, :3]
 
 
 def places(array: np.ndarray, low: float, high: float) -> np.ndarray:

@@ -34,10 +34,7 @@ SCRIPTS = "Scripts" if os.name == "nt" else "bin"  #: where an environment keeps
 AGAIN = "install --force-reinstall --no-deps -c constraints.txt "
 
 #: Packages whose half in the browser shows the sliders, and where JupyterLab looks for it.
-FRONT_ENDS = {
-    "jupyterlab_widgets": "@jupyter-widgets/jupyterlab-manager",
-    "anywidget": "anywidget",
-}
+FRONT_ENDS = {"jupyterlab_widgets": "@jupyter-widgets/jupyterlab-manager", "anywidget": "anywidget"}
 
 
 class Row(NamedTuple):

@@ -46,7 +46,7 @@ class Panels(anywidget.AnyWidget):
 
     def renew(self) -> None:
         """Begin a new edition with the picture of the controls' present values."""
-        picture, files = browser.described(self.explorer.picture)
+        picture, files = browser.described(self.explorer.picture, raw=True)
         self._sent = set(files)
         with self.hold_sync():
             key = self.explorer.key(self.explorer.now)
@@ -65,7 +65,7 @@ class Panels(anywidget.AnyWidget):
             return
         try:
             sent = () if content.get("all") else self._sent
-            picture, files = browser.described(explorer.draw(**values), sent)
+            picture, files = browser.described(explorer.draw(**values), sent, True)
         except Exception as error:  # said where the picture would be, not in a hidden log
             self.send({**answer, "error": f"{type(error).__name__}: {error}"})
             return

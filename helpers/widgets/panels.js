@@ -133,7 +133,8 @@ async function drawPicture(place, picture, files, clicked, isCurrent) {
   const layout = JSON.stringify(picture.rows.map((row) => row.map((column) => column.length)));
   const missing = panels.filter((panel, k) => panel.file && !files.bitmaps.has(panel.file)
     && place.shown?.[k]?.panel.file !== panel.file);
-  if (missing.length) await Promise.all(missing.map((panel) => files.decode(panel.file)));
+  const decoding = missing.map((panel) => files.decode(panel.file)).filter(Boolean);
+  if (decoding.length) await Promise.all(decoding);
   if (!isCurrent()) return false;
   const old = place.layout === layout ? place.shown : [];
   const fresh = panels.map((panel, k) => {
@@ -161,12 +162,29 @@ async function drawPicture(place, picture, files, clicked, isCurrent) {
 
 // ---- files: their bytes, and those used last as pixels too ----
 
+// An array as it is: how many columns it has, 256 colors, and a color's number for each place.
+function painted(bytes) {
+  const [cols, ...colors] = new Uint32Array(bytes.buffer, 0, 257);
+  const pixels = Uint32Array.from(bytes.subarray(4 * 257), (number) => colors[number]);
+  const canvas = make("canvas", { width: cols, height: pixels.length / cols });
+  canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), cols), 0, 0);
+  return canvas;
+}
+
 class Files {
-  blobs = new Map();
+  bytes = new Map();
   bitmaps = new Map();
 
-  async decode(name) {
-    this.bitmaps.set(name, await createImageBitmap(this.blobs.get(name)));
+  add(name, data) { // a copy, since a message's buffers share its memory
+    const start = data.byteOffset ?? 0;
+    this.bytes.set(name, new Uint8Array((data.buffer ?? data).slice(start, start + data.byteLength)));
+  }
+
+  // Makes pixels of a file: at once of an array as it is, else it returns a promise.
+  decode(name) {
+    const bytes = this.bytes.get(name);
+    if (name.endsWith(".raw")) return void this.bitmaps.set(name, painted(bytes));
+    return createImageBitmap(new Blob([bytes])).then((bitmap) => this.bitmaps.set(name, bitmap));
   }
 
   // Makes a neighbor's pixels ready, so that the step to it need not wait for them.
@@ -187,17 +205,17 @@ class Files {
       if (pixels <= PIXELS || used.includes(name)) break;
       pixels -= bitmap.width * bitmap.height;
       this.bitmaps.delete(name);
-      bitmap.close();
+      bitmap.close?.();
     }
   }
 
   // Forgets the bytes of all but the files that are named.
   only(names) {
-    for (const name of this.blobs.keys()) if (!names.has(name)) this.blobs.delete(name);
+    for (const name of this.bytes.keys()) if (!names.has(name)) this.bytes.delete(name);
   }
 
   get size() {
-    return [...this.blobs.values()].reduce((sum, blob) => sum + blob.size, 0);
+    return [...this.bytes.values()].reduce((sum, bytes) => sum + bytes.length, 0);
   }
 }
 
@@ -255,8 +273,8 @@ async function render({ model, el }) {
   }
 
   function keep(wanted, picture, names, buffers) {
-    names.forEach((name, k) => files.blobs.set(name, new Blob([buffers[k]])));
-    if (picture.files.some((name) => !files.blobs.has(name))) return ask(wanted, true);
+    names.forEach((name, k) => files.add(name, buffers[k]));
+    if (picture.files.some((name) => !files.bytes.has(name))) return ask(wanted, true);
     kept.delete(wanted);
     kept.set(wanted, picture);
     while (files.size > KEPT && kept.size > 1) {
@@ -334,7 +352,7 @@ async function render({ model, el }) {
   }
 
   function begin() { // a new edition: forget all but the picture that comes with it
-    [kept, pending, refused, files.blobs, files.bitmaps].forEach((each) => each.clear());
+    [kept, pending, refused, files.bytes, files.bitmaps].forEach((each) => each.clear());
     const first = model.get("first");
     const names = Object.keys(first.files);
     keep(first.key, first.picture, names, names.map((name) => first.files[name]));

@@ -1,15 +1,15 @@
 """All explorers of the course in one notebook, in a real JupyterLab, by keyboard and mouse."""
 
-import functools
-import http.server
 import itertools
 import json
-import threading
 
 import explorers
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import LAPTOP, Lesson
+from conftest import LAPTOP, Lesson, static_site
+
+from helpers.plots import panels
 
 
 @pytest.fixture(scope="module")
@@ -80,8 +80,8 @@ def test_ranges_follow_the_layer(explorer, lesson):
 
 
 def test_a_step_back_asks_the_kernel_for_nothing(explorer, lesson):
-    slider = next(s for s in explorer.get_by_role("slider").all() if explorers.has_room(s))
-    start = explorers.shown(explorer)
+    *_, slider = (s for s in explorer.get_by_role("slider").all() if explorers.has_room(s))
+    start = explorers.shown(explorer)  # the last slider sets no other's range
     key = explorers.arrow(slider)
     explorers.press(explorer, slider, key)
     lesson.wait_until_idle()
@@ -181,6 +181,26 @@ def test_what_was_kept_is_forgotten_with_a_new_drawing_function(lesson):
     assert "new" not in caption.text_content()
 
 
+def test_an_array_that_is_sent_as_it_is_has_its_scales_colors(lesson):
+    explorer = lesson.names["00 first look"]
+    lesson.run(
+        "import numpy as np\n"
+        "from helpers.plots.page import Picture\n"
+        "from helpers.plots.panels import Panel, Scale, SIGNED\n"
+        "array = np.arange(256, dtype=np.uint8).reshape(8, 32)\n"
+        "picture = Picture([Panel('all', array, Scale(SIGNED, '', ''))], 'all colors')\n"
+        "old = made['00 first look'].draw\n"
+        "made['00 first look'].show(lambda channel: picture)"
+    )
+    explorer.get_by_text("all colors").wait_for()
+    pixels = explorer.locator("canvas").evaluate(
+        "one => [...one.getContext('2d').getImageData(0, 0, one.width, one.height).data]"
+    )
+    assert np.array_equal(np.reshape(pixels, (256, 4)), panels.palette(panels.SIGNED))
+    lesson.run("made['00 first look'].show(old)")
+    lesson.wait_until_idle()
+
+
 def test_it_is_accessible(explorer):
     assert explorer.get_attribute("aria-label")
     for array in explorer.locator("[role=img]").all():
@@ -263,12 +283,8 @@ def saved(lesson, tmp_path_factory):
 @pytest.fixture(scope="module")
 def site(saved):
     """A plain server of static files."""
-    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=saved)
-    handler.log_message = lambda *_: None
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    with static_site(saved) as address:
+        yield address
 
 
 @pytest.mark.parametrize("name", ["00", "01", "04", "07"])

@@ -44,7 +44,7 @@ def some_pictures(made: Explorer) -> Iterator[tuple[dict, dict[str, bytes]]]:
         before = control.value
         for value in _some(control):
             control.value = value
-            yield browser.described(made.picture)
+            yield browser.described(made.picture, raw=True)
         control.value = before
 
 
