@@ -1,12 +1,14 @@
 """Items 4 and 6: from slider to picture, in a real JupyterLab in a real browser.
 
 A move's time runs from the key or mouse event to the frame that shows its picture; see ``page.js``.
+Each lesson's explorers share a notebook with the floor, as they share their lesson.
 The floor is a bare ``ipywidgets.Image`` that is handed ready pictures of the same explorers.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import tempfile
 import time
 from collections.abc import Iterator
@@ -117,13 +119,15 @@ def sliders(steps: int = STEPS) -> Iterator[Row]:
     makers = subject.explorers()
     for name, kilobytes in _sizes(makers).items():
         yield Row(4, f"{name}: largest picture", kilobytes, "kB", BYTES)
-    near = {}
-    with _notebook([FLOOR, *makers]) as found:
-        for one in found:
-            near[one.name] = _measured(one, steps)
-            goal = near[FLOOR] if one.name != FLOOR else None
-            yield from _rows("", one.name, near[one.name], goal)
-    floor = near.pop(FLOOR)
+    near, floors = {}, []
+    for _, names in itertools.groupby(makers, key=lambda name: name[:2]):  # a notebook as a lesson
+        with _notebook([FLOOR, *names]) as found:
+            floors.append(_measured(found[0], steps))
+            near |= {one.name: _measured(one, steps) for one in found[1:]}
+    floor = _joined(floors)
+    yield from _rows("", FLOOR, floor, None)
+    for name, times in near.items():
+        yield from _rows("", name, times, floor)
     yield from _rows("", "all explorers", _joined(near.values()), floor)
     some = list(makers)[:1] + list(makers)[5:7]
     with _notebook(some, DELAY) as found:
