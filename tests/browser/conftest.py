@@ -20,6 +20,7 @@ import chrome
 import nbformat
 import pytest
 import quicker
+import solutions
 
 ROOT = Path(__file__).resolve().parents[2]
 collect_ignore = [] if importlib.util.find_spec("sphinx") else ["test_built_site.py"]
@@ -99,11 +100,12 @@ def static_site(folder):
 
 
 def _course(home):
-    """A copy of the lessons, made quicker, beside links to what they use."""
+    """A copy of the lessons, answered and made quicker, beside links to what they use."""
     course = home / "course"
     shutil.copytree(ROOT / "notebooks", course / "notebooks")
     for path in course.glob("notebooks/[0-9][0-9]_*.ipynb"):
-        nbformat.write(quicker.shorten(nbformat.read(path, as_version=4)), path)
+        lesson = solutions.solve(nbformat.read(path, as_version=4))
+        nbformat.write(quicker.shorten(lesson), path)
     for name in ("helpers", "data", "tools"):
         (course / name).symlink_to(ROOT / name)
     return course
@@ -239,17 +241,22 @@ class Lesson:
         )
         self.page.wait_for_timeout(150)
 
-    def problems(self):
-        """Errors and warnings among all outputs."""
-        outputs = self.page.evaluate(
+    def cells(self):
+        """The code cells as nbformat knows them, with their outputs."""
+        cells = self.page.evaluate(
             """() => window.jupyterapp.shell.currentWidget.content.widgets
                 .filter(cell => cell.model.type === 'code')
-                .flatMap(cell => cell.model.sharedModel.outputs)"""
+                .map(cell => cell.model.sharedModel.toJSON())"""
         )
+        return [nbformat.from_dict(cell) for cell in cells]
+
+    def problems(self):
+        """Errors and warnings among all outputs."""
         return [
             output
-            for output in outputs
-            if output["output_type"] == "error" or output.get("name") == "stderr"
+            for cell in self.cells()
+            for output in cell.outputs
+            if output.output_type == "error" or output.get("name") == "stderr"
         ]
 
     def explorers(self):

@@ -1,8 +1,13 @@
-"""Every lesson, run and moved in JupyterLab; every explorer in Notebook 7 and Voilà, too."""
+"""Every lesson, run with its own solutions and moved in JupyterLab, where all solutions are right.
+
+Every explorer is moved in Notebook 7 and Voilà, too. (nbval runs the lessons as they are opened
+first, without answers.)
+"""
 
 from pathlib import Path
 
 import explorers
+import minutes
 import pytest
 from conftest import Lesson
 
@@ -37,6 +42,9 @@ def walk(name, folder, open_page, jupyter):
     lesson.open(f"{address}/{folder}/{name}?reset&token={token}")
     lesson.run_all()
     assert lesson.problems() == []
+    for cell in filter(minutes.is_exercise, lesson.cells()):
+        said = "".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)
+        assert said.startswith("✔ Right."), f"{cell.source}\n{said}"
     count = moves_all(lesson.explorers())
     lesson.shut_down()
     return count
