@@ -178,12 +178,12 @@ def test_the_card_is_measured(vgg_recipe, tiny, tmp_path, monkeypatch):
     monkeypatch.setattr(vgg_recipe, "course_photos", lambda: np.zeros((2, 224, 224, 3), np.uint8))
     out = tmp_path / "new.npz"
     shutil.copy(models.weight_files.BUNDLED, out)
-    monkeypatch.setattr(vgg_recipe, "SIZES", (32, 40))
+    monkeypatch.setattr(vgg_recipe, "SIZES", (16, 24))
     monkeypatch.setattr(vgg_recipe, "KNOWN_SIZES", (64,))
     vgg_recipe.evaluate(SimpleNamespace(photos=tiny, out=out, history="none"))
     card = json.loads((tmp_path / "vgg16_base.json").read_text(encoding="utf-8"))
     assert card["photos"] == 40 and 0 <= card["top1"] <= card["top5"] <= 1
-    assert set(card["kept_apart_by_side"]) == {"32", "40"}
+    assert set(card["kept_apart_by_side"]) == {"16", "24"}
     known = card["course_photos_of_known_classes"]
     assert known["photos"] == len(vgg_recipe.known_photos(vgg_recipe.read_classes(tiny)[1]))
     black = card["dead_channels"]["over the course's photos at 224 px"]
