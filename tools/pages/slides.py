@@ -94,8 +94,6 @@ def deck(notebook: Any, folder: str, picture: Callable[[str, str], str]) -> list
     for k, cell in enumerate(notebook.cells):
         shown = explorers.found_in(cell)
         number += shown is not None
-        if "solution" in cell.metadata.get("tags", []):
-            continue
         if cell.cell_type == "markdown":
             for part in re.split(r"^(?=##? )", DETAILS.sub("", cell.source), flags=re.M):
                 first, _, rest = part.partition("\n")
