@@ -55,22 +55,21 @@ class Panels(anywidget.AnyWidget):
 
     def _asked(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         key, explorer = content["want"], self.explorer
-        answer: dict[str, Any] = {"key": key, "edition": self.edition}
         known = json.loads(key)
         values = explorer.known(known)
         if any(
             k not in explorer.choices(name, values) for name, k in zip(values, known, strict=True)
         ):
-            self.send(answer)
+            self.send({"key": key})
             return
         try:
             sent = () if content.get("all") else self._sent
             picture, files = browser.described(explorer.draw(**values), sent, True)
         except Exception as error:  # said where the picture would be, not in a hidden log
-            self.send({**answer, "error": f"{type(error).__name__}: {error}"})
+            self.send({"key": key, "error": f"{type(error).__name__}: {error}"})
             return
         self._sent.update(files)
-        self.send({**answer, "picture": picture, "sent": [*files]}, [*files.values()])
+        self.send({"key": key, "picture": picture, "sent": [*files]}, [*files.values()])
 
 
 class Explorer(ipywidgets.VBox):

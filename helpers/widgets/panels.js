@@ -340,8 +340,7 @@ async function render({ model, el }) {
   }
 
   const refused = new Set(); // keys that no control's range allows
-  function answered({ key: wanted, edition, picture, sent, error }, buffers) {
-    if (edition !== model.get("edition")) return;
+  function answered({ key: wanted, picture, sent, error }, buffers) {
     pending.delete(wanted);
     if (picture) keep(wanted, picture, sent, buffers);
     else refused.add(wanted);

@@ -90,7 +90,7 @@ async function start(saved, root, from = "") {
     off: () => {},
     send: async ({ want, all }) => {
       const found = picture(want);
-      const answer = { key: want, edition: 1, picture: found, sent: [] };
+      const answer = { key: want, picture: found, sent: [] };
       if (found) answer.sent = found.files.filter((name) => all || !had.has(name));
       let buffers = [];
       try {
