@@ -66,7 +66,12 @@ def nested():
     photo = keras.Input((SIDE, SIDE, 3))
     maps = kinds.Rescaling(2.0, 0.5)(kinds.RandomFlip()(photo))
     maps = base((None, None, 3))(maps, training=False)
-    head = [kinds.BatchNormalization(), kinds.Flatten(), kinds.Dropout(0.5), kinds.Dense(1)]
+    head = [
+        kinds.BatchNormalization(name="norm"),
+        kinds.Flatten(),
+        kinds.Dropout(0.5),
+        kinds.Dense(1),
+    ]
     head = stack(*head, name="head", shape=maps.shape[1:])
     return keras.Model(photo, head(maps))
 
@@ -140,7 +145,9 @@ def residual():
     maps = conv(4, name="stem")(photo)
     maps = kinds.Add(name="sum")([maps, conv(4, 5)(conv(4, 1)(maps))])
     maps = conv(6, 1, strides=2)(maps) + conv(6, 3, strides=2)(maps)
-    return keras.Model(photo, kinds.LayerNormalization()(kinds.Dense(5, name="dense")(maps)))
+    return keras.Model(
+        photo, kinds.LayerNormalization(name="norm")(kinds.Dense(5, name="dense")(maps))
+    )
 
 
 def squeeze_and_excite():
@@ -236,9 +243,9 @@ SAYS = {
 
 #: The last layer on the way whose units have a field of their own; behind it, all see everything.
 LAST_FIELD = {
-    "functional": "conv2", "nested": "head/batch_normalization", "nested_twice": "pool",
+    "functional": "conv2", "nested": "head/norm", "nested_twice": "pool",
     "shared_layer": "last",
-    "mixed_precision": "inner/inside", "residual": "layer_normalization",
+    "mixed_precision": "inner/inside", "residual": "norm",
     "squeeze_and_excite": "conv", "ResNet50": "conv5_block3_out", "MobileNetV2": "out_relu",
     "EfficientNetB0": "block1a_activation", "DenseNet121": "relu",
     "Xception": "block14_sepconv2_act",

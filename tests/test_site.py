@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 from pathlib import Path
 
 import build_site
@@ -247,6 +248,21 @@ def test_without_npm_one_sentence_says_so(tmp_path, monkeypatch):
     with pytest.raises(vendor.Missing, match=r"npm is missing, .* install Node\.js"):
         vendor.files(vendor.REVEAL, tmp_path)
     assert [*tmp_path.rglob("*.*js*")] == []
+
+
+def test_two_that_fetch_at_once_do_not_disturb_one_another(tmp_path, monkeypatch):
+    def fetched(command, **_):  # the other one is done before this one
+        with tarfile.open(Path(command[-1], "it.tgz"), "w:gz") as archive:
+            archive.add(Path(__file__), "package/it.js")
+        folder = tmp_path / "npm" / "it-1"
+        folder.mkdir()
+        shutil.copy(__file__, folder / "it.js")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(shutil, "which", lambda _: "npm")
+    monkeypatch.setattr(subprocess, "run", fetched)
+    found = vendor.files(("it", "1", ("it.js",)), tmp_path)
+    assert found == {"it.js": Path(__file__).read_bytes()}
 
 
 # ---- your own photo ----

@@ -49,7 +49,11 @@ def files(package: tuple, cache: Path) -> dict[str, bytes]:
                 for path in wanted:
                     content = archive.extractfile(f"package/{path}").read()
                     (made / Path(path).name).write_bytes(content)
-            made.replace(folder)
+            try:
+                made.replace(folder)
+            except OSError:
+                if not folder.is_dir():  # if it is, another process was quicker
+                    raise
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
