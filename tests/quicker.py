@@ -11,6 +11,8 @@ from typing import Any
 SHORTER = {
     '"fresh": 5, "shuffled": 5': '"fresh": 2, "shuffled": 2',  # 08: seeds of chance
     "objective, start, steps=48).pictures": "objective, start, steps=12).pictures",  # 09: climbing
+    "widgets.preferred_pictures(model)": "widgets.preferred_pictures(model, "
+    '["block1_conv1", "block5_conv1"])',
     "collection.files()[::20], side)": "collection.files()[::40], side)",  # 10: photos
     "len(covers) == count == 25": "len(covers) == count",
     '("fresh", 1), ("shuffled", 0), ("shuffled", 1)]': '("shuffled", 0)]',  # 11: seeds of chance

@@ -86,7 +86,7 @@ def _lacking(cells):
     """Names that are bound only by what a class skips, and used by what it doesn't skip."""
     skipped, bound, lacking = set(), set(), set()
     for cell in cells:
-        if cell.cell_type != "code" or minutes.FOLDED.match(cell.source):
+        if cell.cell_type != "code" or cell.source.startswith("# @title Set up"):
             continue
         here, used = _names(cell.source)
         if "skip" in cell.metadata.get("tags", []):
@@ -107,6 +107,7 @@ def test_a_name_from_a_skipped_cell_is_found():
     skipped = code("import cv2\na = [b for b in ()]\ndef c(): pass", metadata={"tags": ["skip"]})
     assert _lacking([skipped, code("c(cv2, [a])")]) == {"a", "c", "cv2"}
     assert _lacking([skipped, code("def d(): return a")]) == {"a"}
+    assert _lacking([skipped, code("# @title Checks\nassert a")]) == {"a"}
     assert _lacking([skipped, code("a = b = 1\nprint(a, b)\ndef d(c): return c")]) == set()
 
 
