@@ -16,11 +16,11 @@ from helpers.plots.panels import Label, Panel, Path
 
 #: Hardly to be told from the original, with every pixel's color kept (no chroma subsampling).
 _JPEG = [
-    *(cv2.IMWRITE_JPEG_QUALITY, 92),
+    *(cv2.IMWRITE_JPEG_QUALITY, 90),
     *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
 ]
 _PHOTO_SIDE = 48  # colors in arrays with a longer side are a photo's
-_MAP = 60_000  # places of an array that is sent as it is: hardly more bytes than its PNG has
+_RAW, _MAP = 160_000, 60_000  # bytes of a picture, places of an array: up to these sent as it is
 
 
 def described(
@@ -38,6 +38,7 @@ def described(
         key = f"{cmap} {array.shape}".encode()
         content = blake2b(np.ascontiguousarray(array), digest_size=8, key=key)
         as_it_is = raw and array.ndim == 2 and array.size <= _MAP
+        as_it_is &= sum(map(len, files.values())) + array.size <= _RAW
         name = content.hexdigest() + ".raw" * as_it_is
         names.add(name)
         if name not in sent and name not in files:
