@@ -20,7 +20,7 @@ _JPEG = [
     *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
 ]
 _PHOTO_SIDE = 48  # colors in arrays with a longer side are a photo's
-_RAW, _MAP = 160_000, 60_000  # bytes of a picture, places of an array: up to these sent as it is
+_MAP = 24_000  # places of an array up to which it is sent as it is, not packed
 
 
 def described(
@@ -38,7 +38,6 @@ def described(
         key = f"{cmap} {array.shape}".encode()
         content = blake2b(np.ascontiguousarray(array), digest_size=8, key=key)
         as_it_is = raw and array.ndim == 2 and array.size <= _MAP
-        as_it_is &= sum(map(len, files.values())) + array.size <= _RAW
         name = content.hexdigest() + ".raw" * as_it_is
         names.add(name)
         if name not in sent and name not in files:

@@ -51,7 +51,8 @@ def filter_effect(
         words = [f"channel {c}", *names[c : c + 1], "share of work", percent(shares[c])]
         places = bright.shape[1] * (0.5 + (np.arange(len(words)) - 1.5) / 10)
         columns[0][k] = replace(columns[0][k], left=dict(zip(places, words, strict=True)))
-        columns[1][k] = replace(columns[1][k], words=written(kernel)[:, :, c].tolist())
+        words = written(kernel[:, :, c], np.abs(kernel).max())
+        columns[1][k] = replace(columns[1][k], words=words.tolist())
     found = one_map(decomposition.activation)
     response = panels.heat(panels.shrunk(decomposition.activation, _HIGH), found.largest)
     lowest = float(decomposition.activation.min())

@@ -60,17 +60,17 @@ def _rounded(value: float) -> str:
     return number(value, ".1f" if abs(value) >= 100 else ".3f")
 
 
-def written(numbers: np.ndarray) -> np.ndarray:
+def written(numbers: np.ndarray, largest: float) -> np.ndarray:
     """Numbers as words of one form, with three digits or so of the largest; str of their shape."""
-    digits = 2 - np.floor(np.log10(max(float(np.abs(numbers).max()), 1e-9)))
-    return np.vectorize(lambda value: number(value, f".{np.clip(digits, 1, 4):.0f}f"))(numbers)
+    pattern = f".{np.clip(2 - np.floor(np.log10(max(largest, 1e-9))), 1, 4):.0f}f"
+    return np.vectorize(lambda value: number(value, pattern))(numbers)
 
 
 def _tables(
     title: str, numbers: np.ndarray, largest: float, before: str | tuple[str, ...]
 ) -> list[Panel]:
     """Numbers (3, 3, channels) as tables below one another, 0 mid-gray; a word before each."""
-    words, found = written(numbers).transpose(2, 0, 1).tolist(), []
+    words, found = written(numbers, np.abs(numbers).max()).transpose(2, 0, 1).tolist(), []
     array, scale = panels.signed(numbers, largest)
     scale = scale._replace(cmap=panels.GRAY)
     for k, word in enumerate(before):
