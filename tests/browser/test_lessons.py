@@ -62,13 +62,14 @@ def walk(name, folder, open_page, jupyter):
     lesson.open(f"{address}/{folder}/{name}?reset&token={token}")
     lesson.run_all()
     assert lesson.problems() == []
-    for cell in filter(minutes.is_exercise, lesson.cells()):
+    cells = lesson.cells()
+    for cell in filter(minutes.is_exercise, cells):
         said = "".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)
         assert said.startswith("✔ Right."), f"{cell.source}\n{said}"
-    outputs = [output for cell in lesson.cells() for output in cell.outputs]
+    printed = "".join(output.get("text", "") for cell in cells for output in cell.outputs)
     count = moves_all(lesson.explorers())
     lesson.shut_down()
-    return "".join(output.get("text", "") for output in outputs), count
+    return printed, count
 
 
 @pytest.mark.parametrize("name", NAMES)
